@@ -1,0 +1,5 @@
+"""`python -m service` is `vitrine`."""
+
+from service.cli import main
+
+main()

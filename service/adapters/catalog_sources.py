@@ -1,0 +1,157 @@
+"""A shop's catalogue, from whatever file or folder it is in.
+
+    path -> open_source -> Parquet | CSV | JSONL | folder of pictures -> CatalogRow, streamed
+
+`open_source` looks at what is there and chooses; the formats of the standard library are here.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from service.adapters.catalog_columns import plan_columns, rows_of
+from service.adapters.catalog_folder import IMAGE_SUFFIXES, ImageFolder, visible_files
+from service.adapters.catalog_parquet import ParquetSource
+from service.core.errors import CatalogSourceError
+from service.core.types import CatalogRow, CatalogSource
+
+ACCEPTED = (
+    "a .parquet, .csv, .tsv, .jsonl or .ndjson file, a folder of pictures, "
+    "or a folder of .parquet files"
+)
+
+
+def open_source(path: Path, *, columns: Mapping[str, str]) -> CatalogSource:
+    """Open the catalogue at `path`; `columns` maps fields of ours to columns of the source.
+
+    Raises:
+        CatalogSourceError: there is nothing there that Vitrine reads, or a column is missing.
+    """
+    if path.is_dir():
+        return _open_folder(path, columns)
+    if not path.exists():
+        raise CatalogSourceError(f"{path}: does not exist; a catalogue is {ACCEPTED}")
+    match path.suffix.lower():
+        case ".parquet":
+            return ParquetSource([path], columns)
+        case ".csv" | ".tsv":
+            return CsvSource(path, columns)
+        case ".jsonl" | ".ndjson":
+            return JsonlSource(path, columns)
+    raise CatalogSourceError(f"{path}: unknown kind of file; a catalogue is {ACCEPTED}")
+
+
+def _open_folder(folder: Path, columns: Mapping[str, str]) -> CatalogSource:
+    pictures = 0
+    shards = []
+    for path in visible_files(folder):
+        pictures += path.suffix.lower() in IMAGE_SUFFIXES
+        if path.suffix.lower() == ".parquet":
+            shards.append(path)
+    if shards and pictures:
+        raise CatalogSourceError(
+            f"{folder}: holds {pictures:,} pictures and {len(shards):,} .parquet files; "
+            f"name the one or the other, such as {shards[0]}"
+        )
+    if shards:
+        return ParquetSource(shards, columns)
+    if not pictures:
+        raise CatalogSourceError(f"{folder}: nothing to index in it; a catalogue is {ACCEPTED}")
+    if columns:
+        raise CatalogSourceError(
+            f"{folder}: a folder of pictures has no columns to map ({', '.join(columns)})"
+        )
+    return ImageFolder(folder, pictures)
+
+
+class CsvSource:
+    """A CSV (comma, semicolon or tab) or TSV file in UTF-8 with a header; cells are text."""
+
+    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+        """Read the header; raises CatalogSourceError."""
+        self._path = path
+        with _reading(path), path.open(encoding="utf-8-sig", newline="") as file:
+            first_line = next((line for line in file if line.strip()), "")
+        tabs = path.suffix.lower() == ".tsv"
+        self._delimiter = "\t" if tabs else max(",;\t", key=first_line.count)
+        _, header = next(self._lines(), (0, []))
+        self._header = [name.strip() for name in header]
+        self._plan = plan_columns([name for name in self._header if name], columns, path)
+
+    @property
+    def total(self) -> int | None:
+        """Unknown before the file has been read."""
+        return None
+
+    def rows(self) -> Iterator[CatalogRow]:
+        """Yield every row in order, several pictures in a cell apart at `|`."""
+        lines = self._lines()
+        next(lines, None)
+        for number, values in lines:
+            where = f"{self._path}, line {number}"
+            if any(values[len(self._header) :]):
+                raise CatalogSourceError(
+                    f"{where}: {len(values)} cells under {len(self._header)} columns"
+                )
+            record = dict(zip(self._header, values, strict=False))
+            yield from rows_of(
+                record, self._plan, folder=self._path.parent, where=where, separator="|"
+            )
+
+    def _lines(self) -> Iterator[tuple[int, list[str]]]:
+        with _reading(self._path), self._path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=self._delimiter, strict=True)
+            try:
+                for values in reader:
+                    if any(values):
+                        yield reader.line_num, values
+            except csv.Error as exc:
+                raise CatalogSourceError(f"{self._path}, line {reader.line_num}: {exc}") from exc
+
+
+class JsonlSource:
+    """A file with a JSON object a line; read once ahead, since any line may bring a new key."""
+
+    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+        """Read the keys of every line; raises CatalogSourceError."""
+        self._path = path
+        keys: dict[str, None] = {}
+        for _, record in self._records():
+            keys.update(dict.fromkeys(record))
+        self._plan = plan_columns(list(keys), columns, path)
+
+    @property
+    def total(self) -> int | None:
+        """Unknown: any line may list several pictures."""
+        return None
+
+    def rows(self) -> Iterator[CatalogRow]:
+        """Yield every row in order; raises CatalogSourceError."""
+        for number, record in self._records():
+            where = f"{self._path}, line {number}"
+            yield from rows_of(record, self._plan, folder=self._path.parent, where=where)
+
+    def _records(self) -> Iterator[tuple[int, dict[str, object]]]:
+        with _reading(self._path), self._path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    record = json.loads(line)
+                except ValueError as exc:
+                    raise CatalogSourceError(f"{self._path}, line {number}: {exc}") from exc
+                if not isinstance(record, dict):
+                    raise CatalogSourceError(f"{self._path}, line {number}: not a JSON object")
+                yield number, record
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as exc:
+        raise CatalogSourceError(f"{path}: not UTF-8 text ({exc}); save it as UTF-8") from exc
+    except OSError as exc:
+        raise CatalogSourceError(f"{path}: cannot be read: {exc.strerror or exc}") from exc

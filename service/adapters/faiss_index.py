@@ -1,0 +1,62 @@
+"""Exact search on FAISS: inner products of unit vectors are cosines."""
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.errors import IndexCorruptError
+from service.core.types import Vectors
+
+
+class FaissIndex:
+    """A FAISS index that is searched, never changed; parallel searches are safe."""
+
+    def __init__(self, index: faiss.Index) -> None:
+        self._index = index
+
+    def __len__(self) -> int:
+        """Vectors held."""
+        return int(self._index.ntotal)
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return int(self._index.d)
+
+    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
+        """Return similarities and row numbers, both (n, min(limit, len)), best first."""
+        found: tuple[Vectors, NDArray[np.int64]] = self._index.search(
+            np.ascontiguousarray(vectors, dtype=np.float32), min(limit, len(self))
+        )
+        return found
+
+
+class FlatBuilder:
+    """Collects vectors into an exact index and writes it to a file."""
+
+    factory = "Flat"
+
+    def __init__(self, dim: int) -> None:
+        self._index = faiss.index_factory(dim, self.factory, faiss.METRIC_INNER_PRODUCT)
+
+    def add(self, vectors: Vectors) -> None:
+        """Append (n, dim) unit vectors."""
+        self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+
+    def write(self, path: Path) -> None:
+        """Write the index."""
+        faiss.write_index(self._index, str(path))
+
+
+def read_index(path: Path) -> FaissIndex:
+    """Read an index.
+
+    Raises:
+        IndexCorruptError: FAISS cannot read the file.
+    """
+    try:
+        return FaissIndex(faiss.read_index(str(path)))
+    except RuntimeError as exc:
+        raise IndexCorruptError(f"{path} cannot be read: run `vitrine reindex` again") from exc

@@ -1,0 +1,188 @@
+"""Versions of the index on disk: built beside, verified, made current by one rename.
+
+DATA/snapshots/v000007/  manifest.json  index.faiss  vectors.f16.npy  products.arrow
+DATA/CURRENT             the serving version
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import pyarrow as pa
+from pydantic import ValidationError
+
+from service.adapters.faiss_index import FlatBuilder, read_index
+from service.core.errors import IndexCorruptError
+from service.core.keys import bundle_digest
+from service.core.manifest import SNAPSHOT_SCHEMA, BundleManifest, Receipt, SnapshotManifest
+from service.core.types import ProductStore, Snapshot
+
+_BATCH = 4096
+_KEEP = 3
+_FILES = ("index.faiss", "vectors.f16.npy", "products.arrow")
+_COLUMNS = pa.schema([("image_id", pa.string()), ("product_id", pa.string())])
+
+
+class SnapshotFolder:
+    """Satisfies `SnapshotStore` over a data directory."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._root = data_dir / "snapshots"
+        self._current = data_dir / "CURRENT"
+
+    def current(self) -> int | None:
+        """Return the serving version, or None before the first reindex."""
+        try:
+            return int(self._current.read_text().strip().removeprefix("v"))
+        except FileNotFoundError:
+            return None
+        except ValueError as exc:
+            raise IndexCorruptError(
+                f"{self._current} does not name a version: run `vitrine reindex` again"
+            ) from exc
+
+    def load(self, version: int) -> Snapshot:
+        """Read a version and check it against its manifest; raises IndexCorruptError."""
+        folder = self._folder(version)
+        manifest = _read_manifest(folder)
+        for name, expected in manifest.files.items():
+            path = folder / name
+            if not path.is_file() or _digest(path) != expected:
+                raise IndexCorruptError(
+                    f"{path} is missing or damaged (its checksum differs from the manifest): "
+                    "run `vitrine reindex` again"
+                )
+        index = read_index(folder / "index.faiss")
+        table = pa.ipc.open_file(pa.memory_map(str(folder / "products.arrow"))).read_all()
+        counts = {"index": len(index), "products": len(table), "manifest": manifest.rows}
+        if len(set(counts.values())) > 1 or index.dim != manifest.dim:
+            raise IndexCorruptError(
+                f"{folder} contradicts itself: rows {counts}, dim {index.dim} and {manifest.dim}"
+            )
+        return Snapshot(manifest, index, _Column(table["image_id"]), _Column(table["product_id"]))
+
+    def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
+        """Write a new version from the store's vectors and read it back, not yet current."""
+        version = max(self._versions(), default=0) + 1
+        folder = self._folder(version)
+        building = folder.with_name(f".{folder.name}.building")
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        try:
+            sequence = store.sequence()
+            rows = _write_rows(building, store, bundle)
+            manifest = SnapshotManifest(
+                version=version,
+                bundle_digest=bundle_digest(bundle),
+                bundle_name=bundle.name,
+                dim=bundle.dim,
+                rows=rows,
+                products=receipt.products,
+                index_factory=FlatBuilder.factory,
+                sequence=sequence,
+                built_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                files={name: _digest(building / name) for name in _FILES},
+                receipt=receipt,
+            )
+            (building / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+            for path in (*building.iterdir(), building):
+                _sync(path)
+            building.rename(folder)
+            _sync(self._root)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+        return self.load(version)
+
+    def promote(self, version: int) -> None:
+        """Make a version current, atomically and durably; old versions beyond three are removed."""
+        beside = self._current.with_name("CURRENT.tmp")
+        beside.write_text(f"v{version:06d}\n")
+        _sync(beside)
+        os.replace(beside, self._current)
+        _sync(self._current.parent)
+        for old in sorted(v for v in self._versions() if v <= version)[:-_KEEP]:
+            shutil.rmtree(self._folder(old), ignore_errors=True)
+
+    def _folder(self, version: int) -> Path:
+        return self._root / f"v{version:06d}"
+
+    def _versions(self) -> list[int]:
+        return [int(path.name[1:]) for path in self._root.glob("v[0-9]*")]
+
+
+def _write_rows(folder: Path, store: ProductStore, bundle: BundleManifest) -> int:
+    """Stream the store's rows into index, vectors and table; return how many there were."""
+    digest = bundle_digest(bundle)
+    rows = store.count_rows(digest)
+    builder = FlatBuilder(bundle.dim)
+    vectors = np.lib.format.open_memmap(
+        folder / "vectors.f16.npy", mode="w+", dtype=np.float16, shape=(rows, bundle.dim)
+    )
+    done = 0
+    with (
+        pa.OSFile(str(folder / "products.arrow"), "wb") as sink,
+        pa.ipc.new_file(sink, _COLUMNS) as table,
+    ):
+        for part in store.rows(digest, _BATCH):
+            builder.add(part.vectors)
+            vectors[done : done + len(part.image_ids)] = part.vectors
+            table.write(pa.record_batch([part.image_ids, part.product_ids], schema=_COLUMNS))
+            done += len(part.image_ids)
+    vectors.flush()
+    builder.write(folder / "index.faiss")
+    return done
+
+
+def _read_manifest(folder: Path) -> SnapshotManifest:
+    path = folder / "manifest.json"
+    try:
+        raw = json.loads(path.read_text())
+        if raw["schema_version"] != SNAPSHOT_SCHEMA:
+            raise IndexCorruptError(
+                f"{path} has schema {raw['schema_version']}, this Vitrine reads {SNAPSHOT_SCHEMA}: "
+                "run `vitrine reindex` again"
+            )
+        return SnapshotManifest.model_validate(raw)
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as exc:
+        raise IndexCorruptError(
+            f"{path} cannot be read as a snapshot manifest: run `vitrine reindex` again"
+        ) from exc
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class _Column(Sequence[str]):
+    """An Arrow column of strings, read one by one from the memory map."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._column = column
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            raise TypeError("rows are read one by one")
+        value: str = self._column[row].as_py()
+        return value

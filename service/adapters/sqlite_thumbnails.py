@@ -1,0 +1,52 @@
+"""Small pictures in a database of their own, so that the catalogue stays small enough to copy."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from service.adapters.sqlite_file import SqliteFile
+from service.core.types import Thumbnail
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE thumbnails (
+    image_id BLOB NOT NULL UNIQUE,
+    media_type TEXT NOT NULL,
+    data BLOB NOT NULL
+)
+"""
+
+
+class SqliteThumbnails:
+    """Satisfies `ThumbnailStore`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = SqliteFile(path, _SCHEMA, _VERSION)
+
+    def put_many(self, thumbnails: Mapping[str, Thumbnail]) -> None:
+        """Keep them durably; an existing one is left as it is."""
+        with self._file.writing() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO thumbnails (image_id, media_type, data) VALUES (?, ?, ?)",
+                (
+                    (bytes.fromhex(image_id), small.media_type, small.data)
+                    for image_id, small in thumbnails.items()
+                ),
+            )
+        self._file.commit()
+
+    def get(self, image_id: str) -> Thumbnail | None:
+        """Return the small picture, or None."""
+        query = "SELECT data, media_type FROM thumbnails WHERE image_id = ?"
+        with self._file.reading() as db:
+            found = db.execute(query, (bytes.fromhex(image_id),)).fetchone()
+        return Thumbnail(*found) if found else None
+
+    def has(self, image_id: str) -> bool:
+        """Whether there is one."""
+        query = "SELECT 1 FROM thumbnails WHERE image_id = ?"
+        with self._file.reading() as db:
+            return db.execute(query, (bytes.fromhex(image_id),)).fetchone() is not None
+
+    def close(self) -> None:
+        """Close the database."""
+        self._file.close()

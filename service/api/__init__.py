@@ -1,0 +1,1 @@
+"""REST: FastAPI routes over the pipeline; knows no vendor."""

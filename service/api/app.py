@@ -1,0 +1,52 @@
+"""The application: parts in, a FastAPI app out."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+
+from service import __version__
+from service.api.errors import install_error_handlers
+from service.api.health import make_health_routes
+from service.api.limits import BodyLimit
+from service.api.metrics import Metrics
+from service.api.observe import Observe
+from service.api.routes import make_routes
+from service.api.serving import Serving
+
+_WEB = Path(__file__).parents[1] / "web"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def create_app(serving: Serving, *, max_image_bytes: int) -> FastAPI:
+    """Build the app.
+
+    Args:
+        serving: The parts of this process, opened and closed by the caller.
+        max_image_bytes: Of one picture; a body may be as large as that in base64.
+    """
+    max_body_bytes = max_image_bytes * 4 // 3 + 65_536
+    metrics = Metrics(serving)
+    app = FastAPI(
+        title="Vitrine",
+        version=__version__,
+        summary="Visual product search: what do we sell that looks like this picture?",
+    )
+    app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
+    app.add_middleware(Observe, metrics=metrics)
+    install_error_handlers(app)
+    app.include_router(make_routes(serving, metrics, max_body_bytes))
+    app.include_router(make_health_routes(serving, metrics))
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(_WEB / "index.html", headers=_PAGE_HEADERS)
+
+    app.mount("/static", StaticFiles(directory=_WEB), name="static")
+    return app

@@ -1,0 +1,99 @@
+"""The one table from error to HTTP status, and problem+json (RFC 9457) for every failure."""
+
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from service.api.schemas import Problem
+from service.core import errors
+
+STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
+    errors.VitrineError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.InvalidImageError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnsupportedImageError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.CorruptImageError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ImageTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.InvalidQueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ProductNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ImageNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.CatalogSourceError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.FetchError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.IndexUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.IndexCorruptError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.BundleMismatchError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ProviderUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.ReindexFailedError: HTTPStatus.CONFLICT,
+    errors.StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.CacheError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS: "1", HTTPStatus.SERVICE_UNAVAILABLE: "5"}
+_HTTP_CODES = {
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+}
+_log = structlog.get_logger()
+
+
+def problem(request: Request, status: HTTPStatus, code: str, detail: str) -> JSONResponse:
+    """Answer with a problem+json body."""
+    body = Problem(
+        type=f"https://vitrine.dev/problems/{code}",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.state.request_id,
+    )
+    headers = {"Retry-After": _RETRY_AFTER[status]} if status in _RETRY_AFTER else None
+    return JSONResponse(
+        body.model_dump(), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every failure of the app a problem+json answer."""
+    app.add_exception_handler(errors.VitrineError, _on_vitrine_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_unexpected_error)
+
+
+async def _on_vitrine_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, errors.VitrineError)
+    status = STATUS[type(exc)]
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("request_failed", code=exc.code, detail=str(exc))
+    return problem(request, status, exc.code, str(exc))
+
+
+async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, RequestValidationError)
+    parts = []
+    for error in exc.errors():
+        where = ".".join(str(part) for part in error["loc"] if part != "body") or "body"
+        parts.append(f"{where}: {error['msg']}")
+    detail = "; ".join(parts)
+    return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_query", detail)
+
+
+async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, HTTPException)
+    status = HTTPStatus(exc.status_code)
+    code = _HTTP_CODES.get(status, "invalid_request")
+    response = problem(request, status, code, str(exc.detail))
+    response.headers.update(exc.headers or {})
+    return response
+
+
+async def _on_unexpected_error(request: Request, exc: Exception) -> JSONResponse:
+    _log.exception("unexpected_error", exc_info=exc)
+    detail = "something went wrong on our side; the log has it under this request_id"
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)

@@ -1,0 +1,82 @@
+"""What a process counts, in Prometheus's format; one registry an app."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from service.api.serving import Serving
+from service.pipeline.search import Answer
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class Metrics:
+    """Counters and histograms of the API and of the query flow's stages."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "vitrine_requests_total",
+            "HTTP requests.",
+            ["method", "route", "status"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "vitrine_request_seconds",
+            "Time to the end of the answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._stages = Histogram(
+            "vitrine_stage_seconds",
+            "Time of each stage of a search.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._cache = Counter(
+            "vitrine_embedding_cache_total",
+            "Look-ups of query vectors.",
+            ["result"],
+            registry=self._registry,
+        )
+        self._degraded = Counter(
+            "vitrine_degraded_total",
+            "Answers given while something was not working.",
+            ["part"],
+            registry=self._registry,
+        )
+        self._version = Gauge(
+            "vitrine_index_version", "Version being served; 0 for none.", registry=self._registry
+        )
+        self._rows = Gauge(
+            "vitrine_index_rows", "Pictures in the index being served.", registry=self._registry
+        )
+        info = Gauge(
+            "vitrine_encoder_info",
+            "The encoder in use.",
+            ["bundle", "digest", "provider"],
+            registry=self._registry,
+        )
+        encoder = serving.encoder
+        info.labels(encoder.manifest.name, encoder.bundle_digest[:12], encoder.provider).set(1)
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one HTTP request; `route` is the template, never the path as asked."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def count_answer(self, answer: Answer) -> None:
+        """Count one search."""
+        for stage, milliseconds in answer.timings.items():
+            self._stages.labels(stage).observe(milliseconds / 1000)
+        self._cache.labels("hit" if "cached" in answer.timings else "miss").inc()
+        for part in answer.degraded:
+            self._degraded.labels(part).inc()
+
+    def render(self) -> bytes:
+        """Return the exposition text."""
+        manifest = self._serving.live.served
+        self._version.set(manifest.version if manifest else 0)
+        self._rows.set(manifest.rows if manifest else 0)
+        return generate_latest(self._registry)

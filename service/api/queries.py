@@ -1,0 +1,132 @@
+"""The body of a search, multipart or JSON, to a picture and a limit."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from service.api.schemas import MAX_LIMIT, SearchRequest
+from service.core.errors import InvalidQueryError
+
+_FIELDS = {"file", "image_base64", "limit"}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureQuery:
+    """One encoded picture, and how many products are wanted."""
+
+    data: bytes
+    limit: int
+
+
+async def read_query(request: Request, max_part_bytes: int) -> PictureQuery:
+    """Read the body by its content type.
+
+    Args:
+        request: Whose body is unread.
+        max_part_bytes: Of a form field that is no file.
+
+    Raises:
+        InvalidQueryError: There is no picture, or more than one, or an unknown field.
+        RequestValidationError: A field has a wrong type or value.
+        HTTPException: 415, neither multipart nor JSON.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return _from_fields(await _json(request), None)
+    if kind == "multipart/form-data":
+        async with request.form(max_part_size=max_part_bytes) as form:
+            return await _from_form(dict(form))
+    raise HTTPException(415, "send multipart/form-data with a `file`, or application/json")
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError as exc:
+        raise InvalidQueryError(f"the body is not JSON: {exc}") from exc
+    if not isinstance(body, dict):
+        raise InvalidQueryError("the body must be a JSON object")
+    return body
+
+
+async def _from_form(form: dict[str, Any]) -> PictureQuery:
+    if unknown := sorted(form.keys() - _FIELDS):
+        raise InvalidQueryError(
+            f"unknown field {', '.join(unknown)}; known are {', '.join(sorted(_FIELDS))}"
+        )
+    upload = form.pop("file", None)
+    if upload is not None and not isinstance(upload, UploadFile):
+        raise InvalidQueryError(
+            "`file` must be a file, sent with a filename (curl: -F file=@photo.jpg)"
+        )
+    if upload is None:
+        return _from_fields(form, None)
+    if "image_base64" in form:
+        raise InvalidQueryError("send one picture: either `file` or `image_base64`")
+    return _from_fields(form, await upload.read())
+
+
+def _from_fields(fields: dict[str, Any], data: bytes | None) -> PictureQuery:
+    if data is None and "image_base64" not in fields:
+        raise InvalidQueryError("no picture: send `file` (multipart) or `image_base64`")
+    # A stand-in keeps one schema for both forms of the query.
+    values = fields if data is None else {**fields, "image_base64": "-"}
+    try:
+        parsed = SearchRequest.model_validate(values)
+    except ValidationError as exc:
+        raise RequestValidationError(exc.errors()) from exc
+    return PictureQuery(_decode_base64(parsed.image_base64) if data is None else data, parsed.limit)
+
+
+def _decode_base64(text: str) -> bytes:
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise InvalidQueryError(f"`image_base64` is not base64: {exc}") from exc
+
+
+SEARCH_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "JPEG, PNG or WebP.",
+                        },
+                        "limit": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "maximum": MAX_LIMIT,
+                            "default": 10,
+                            "description": "Products wanted.",
+                        },
+                    },
+                }
+            },
+            "application/json": {
+                "schema": SearchRequest.model_json_schema(),
+                "examples": {
+                    "picture": {
+                        "summary": "A picture as base64",
+                        "value": {"image_base64": "/9j/4AAQSkZJRgABAQ...", "limit": 10},
+                    }
+                },
+            },
+        },
+    }
+}

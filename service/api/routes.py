@@ -1,0 +1,100 @@
+"""The `/v1` routes: read the request, call the pipeline, show the answer."""
+
+import re
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from service.api.metrics import Metrics
+from service.api.queries import SEARCH_BODY, read_query
+from service.api.schemas import (
+    BundleOut,
+    IndexOut,
+    Problem,
+    ProductOut,
+    ProductsOut,
+    SearchResponse,
+)
+from service.api.serving import Serving
+from service.core.errors import ImageNotFoundError, ProductNotFoundError
+
+_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document these statuses as problem+json."""
+    content: dict[str, Any] = {"application/problem+json": {}}
+    return {status: {"model": Problem, "content": content} for status in statuses}
+
+
+def make_routes(serving: Serving, metrics: Metrics, max_body_bytes: int) -> APIRouter:
+    """Build the routes over the parts of a process."""
+    router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
+
+    @router.post(
+        "/search",
+        summary="Find the products that look most like a picture",
+        response_model=SearchResponse,
+        responses=problems(413, 415, 422, 429, 503),
+        openapi_extra=SEARCH_BODY,
+    )
+    async def search(request: Request) -> Response:
+        start = time.perf_counter()
+        query = await read_query(request, max_body_bytes)
+        answer = await run_in_threadpool(serving.search.by_picture, query.data, query.limit)
+        metrics.count_answer(answer)
+        took_ms = (time.perf_counter() - start) * 1000
+        shown = SearchResponse.of(answer, request.state.request_id, took_ms)
+        return Response(shown.model_dump_json(), media_type="application/json")
+
+    @router.get("/products", summary="Some products of the catalogue")
+    def list_products(limit: Annotated[int, Query(ge=1, le=200)] = 20) -> ProductsOut:
+        return ProductsOut(products=[ProductOut.of(p) for p in serving.store.list_products(limit)])
+
+    @router.get("/products/{product_id}", summary="One product", responses=problems(404))
+    def get_product(product_id: str) -> ProductOut:
+        stored = serving.store.get_many([product_id]).get(product_id)
+        if stored is None:
+            raise ProductNotFoundError(f"no product {product_id!r} in the catalogue")
+        return ProductOut.of(stored)
+
+    @router.get(
+        "/images/{image_id}",
+        summary="A small picture to show",
+        response_class=Response,
+        responses={200: {"content": {"image/webp": {}, "image/jpeg": {}}}, **problems(404)},
+    )
+    def get_image(image_id: str) -> Response:
+        known = _IMAGE_ID.fullmatch(image_id)
+        small = serving.thumbnails.get(image_id) if known else None
+        if small is None:
+            raise ImageNotFoundError(f"no picture {image_id!r}; ids are those of search results")
+        headers = {"Cache-Control": _FOR_EVER, "X-Content-Type-Options": "nosniff"}
+        return Response(small.data, media_type=small.media_type, headers=headers)
+
+    @router.get("/index", summary="The index being served", responses=problems(503))
+    def get_index() -> IndexOut:
+        manifest = serving.live.snapshot().manifest
+        encoder = serving.encoder
+        problem = serving.live.problem
+        return IndexOut(
+            version=manifest.version,
+            built_at=manifest.built_at,
+            rows=manifest.rows,
+            products=manifest.products,
+            index_factory=manifest.index_factory,
+            sequence=manifest.sequence,
+            bundle=BundleOut(
+                name=encoder.manifest.name,
+                version=encoder.manifest.version,
+                digest=encoder.bundle_digest,
+                dim=encoder.manifest.dim,
+                provider=encoder.provider,
+            ),
+            problem=str(problem) if problem else None,
+        )
+
+    return router

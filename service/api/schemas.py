@@ -1,0 +1,183 @@
+"""The JSON of the REST API; pydantic only here, at the edge."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.core.manifest import SnapshotManifest
+from service.core.types import StoredProduct
+from service.pipeline.search import Answer, Found
+
+MAX_LIMIT = 200
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Products wanted.")]
+
+
+class SearchRequest(BaseModel):
+    """A query as JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_base64: str = Field(
+        description="The picture, base64; a `data:` URI is accepted too.", min_length=1
+    )
+    limit: Limit = 10
+
+
+class ImageOut(BaseModel):
+    """One picture of a product."""
+
+    image_id: str
+    url: str
+
+
+class ProductOut(BaseModel):
+    """A product of the catalogue."""
+
+    id: str
+    title: str
+    category: str
+    brand: str
+    price: float | None
+    currency: str
+    availability: str
+    url: str
+    attributes: dict[str, Any]
+    images: list[ImageOut]
+    updated_at: str
+
+    @classmethod
+    def of(cls, stored: StoredProduct) -> "ProductOut":
+        """Show a stored product."""
+        product = stored.product
+        return cls(
+            id=product.id,
+            title=product.title,
+            category=product.category,
+            brand=product.brand,
+            price=product.price,
+            currency=product.currency,
+            availability=product.availability,
+            url=product.url,
+            attributes=dict(product.attributes),
+            images=[ImageOut(image_id=i, url=image_url(i)) for i in stored.image_ids],
+            updated_at=stored.updated_at,
+        )
+
+
+class ProductsOut(BaseModel):
+    """Some products."""
+
+    products: list[ProductOut]
+
+
+class IndexRef(BaseModel):
+    """Which index answered."""
+
+    version: int
+    built_at: str
+    bundle: str = Field(description="Name of the model bundle.")
+
+    @classmethod
+    def of(cls, manifest: SnapshotManifest) -> "IndexRef":
+        """Name a snapshot."""
+        return cls(
+            version=manifest.version, built_at=manifest.built_at, bundle=manifest.bundle_name
+        )
+
+
+class ResultOut(BaseModel):
+    """One product found."""
+
+    product_id: str
+    similarity: float = Field(description="Cosine of the closest picture, -1 to 1.")
+    image_id: str = Field(description="That picture.")
+    image_url: str
+    matched_images: int = Field(description="Pictures of the product among the neighbours.")
+    product: ProductOut
+
+    @classmethod
+    def of(cls, found: Found) -> "ResultOut":
+        """Show one result."""
+        hit = found.hit
+        return cls(
+            product_id=hit.product_id,
+            similarity=round(hit.similarity, 6),
+            image_id=hit.image_id,
+            image_url=image_url(hit.image_id),
+            matched_images=hit.matched_images,
+            product=ProductOut.of(found.stored),
+        )
+
+
+class SearchResponse(BaseModel):
+    """The answer to a search."""
+
+    request_id: str
+    image_id: str = Field(description="Identity of the query picture: the SHA-256 of its bytes.")
+    index: IndexRef
+    total: int = Field(description="Results in this answer.")
+    took_ms: float
+    timings: dict[str, float] = Field(description="Milliseconds by stage.")
+    degraded: list[str] = Field(description="What was not working, though the answer is whole.")
+    results: list[ResultOut]
+
+    @classmethod
+    def of(cls, answer: Answer, request_id: str, took_ms: float) -> "SearchResponse":
+        """Show an answer."""
+        return cls(
+            request_id=request_id,
+            image_id=answer.image_id,
+            index=IndexRef.of(answer.index),
+            total=len(answer.results),
+            took_ms=round(took_ms, 3),
+            timings=answer.timings,
+            degraded=answer.degraded,
+            results=[ResultOut.of(found) for found in answer.results],
+        )
+
+
+class BundleOut(BaseModel):
+    """The model a process runs."""
+
+    name: str
+    version: str
+    digest: str
+    dim: int
+    provider: str
+
+
+class IndexOut(BaseModel):
+    """The index a process serves."""
+
+    version: int
+    built_at: str
+    rows: int = Field(description="Pictures.")
+    products: int
+    index_factory: str
+    sequence: int = Field(description="Number of the catalogue's last write when it was built.")
+    bundle: BundleOut
+    problem: str | None = Field(description="Why a newer version is not being served, if so.")
+
+
+class HealthOut(BaseModel):
+    """A process that works."""
+
+    status: str
+    provider: str
+    index_version: int
+
+
+class Problem(BaseModel):
+    """An error, after RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+
+
+def image_url(image_id: str) -> str:
+    """Return where a picture is served, cacheable for ever since the id is its digest."""
+    return f"/v1/images/{image_id}"

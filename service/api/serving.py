@@ -1,0 +1,18 @@
+"""What the routes need, built by `service.wiring` and handed to the app."""
+
+from dataclasses import dataclass
+
+from service.core.types import Encoder, ProductStore, ThumbnailStore
+from service.pipeline.live_index import LiveIndex
+from service.pipeline.search import Search
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The parts of a serving process."""
+
+    search: Search
+    live: LiveIndex
+    store: ProductStore
+    thumbnails: ThumbnailStore
+    encoder: Encoder

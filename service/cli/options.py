@@ -1,0 +1,32 @@
+"""Options that several commands share, and how they become Settings."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from service.settings import Settings
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of catalogue and index. [default: VITRINE_DATA_DIR, else ./data]"),
+]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the model bundle. [default: VITRINE_BUNDLE, else the shipped]"),
+]
+
+
+def settings_with(**overrides: Any) -> Settings:
+    """Return the settings of the environment with what the command line gave in their place.
+
+    Raises:
+        BadParameter: A setting has a value it cannot have.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as exc:
+        parts = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
+        raise typer.BadParameter("; ".join(parts)) from exc

@@ -1,0 +1,84 @@
+"""`vitrine search` and `vitrine embed`: the query flow without a server."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service.cli.options import Bundle, DataDir, settings_with
+from service.core.errors import InvalidQueryError, VitrineError
+from service.pipeline.search import Answer
+from service.wiring import serving
+
+_Picture = Annotated[Path, typer.Argument(help="JPEG, PNG or WebP.")]
+
+
+def search(
+    image: _Picture,
+    data_dir: DataDir = None,
+    bundle: Bundle = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Products wanted.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find the products that look most like a picture."""
+    settings = settings_with(data_dir=data_dir, bundle=bundle)
+    with serving(settings) as parts:
+        answer = parts.search.by_picture(_read(image), limit)
+    if as_json:
+        rows = [
+            {
+                "product_id": found.hit.product_id,
+                "similarity": round(found.hit.similarity, 6),
+                "title": found.stored.product.title,
+            }
+            for found in answer.results
+        ]
+        typer.echo(json.dumps({"image_id": answer.image_id, "results": rows}))
+    else:
+        _show(answer)
+
+
+def embed(
+    images: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP files.")],
+    bundle: Bundle = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON line an image: file, embedding.")
+    ] = False,
+) -> None:
+    """Embed pictures; a bad one is named on stderr and the rest go on."""
+    failed = 0
+    with serving(settings_with(bundle=bundle)) as parts:
+        for path in images:
+            try:
+                vector = parts.search.embed(_read(path)).vector
+            except VitrineError as exc:
+                typer.secho(f"vitrine: {path}: {exc}", fg="red", err=True)
+                failed += 1
+                continue
+            if as_json:
+                typer.echo(json.dumps({"file": str(path), "embedding": vector.tolist()}))
+            else:
+                head = ", ".join(f"{value:+.4f}" for value in vector[:4])
+                typer.echo(f"{path}: {len(vector)} values, [{head}, ...]")
+    if failed:
+        raise typer.Exit(2)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise InvalidQueryError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def _show(answer: Answer) -> None:
+    table = Table("similarity", "id", "title", "category", "price")
+    for found in answer.results:
+        product = found.stored.product
+        price = "" if product.price is None else f"{product.price:.2f} {product.currency}".strip()
+        row = (f"{found.hit.similarity:.3f}", product.id, product.title, product.category, price)
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,144 @@
+"""`vitrine reindex`: a catalogue in, a receipt out."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from service.adapters.catalog_sources import open_source
+from service.cli.options import Bundle, DataDir, settings_with
+from service.core.errors import ReindexFailedError
+from service.core.types import CatalogSource, Failure
+from service.pipeline.reindex import Outcome, ReindexOptions, ThumbnailPolicy
+from service.settings import Settings
+from service.wiring import image_limits, reindexing
+
+_SHOWN_FAILURES = 20
+
+
+def reindex(
+    source: Annotated[
+        Path, typer.Argument(help="Parquet, CSV or JSONL file, or a folder of pictures.")
+    ],
+    data_dir: DataDir = None,
+    bundle: Bundle = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="FIELD=COLUMN, e.g. title=productDisplayName; repeatable."),
+    ] = None,
+    max_failed: Annotated[
+        str, typer.Option(help="Share of pictures that may fail, as 1% or 0.01.")
+    ] = "1%",
+    delete_missing: Annotated[
+        bool, typer.Option(help="Remove products that the source no longer has.")
+    ] = False,
+    thumbnails: Annotated[
+        ThumbnailPolicy,
+        typer.Option(help="Small pictures to show: auto keeps all but those behind URLs."),
+    ] = ThumbnailPolicy.AUTO,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
+) -> None:
+    """Bring the index up to the catalogue: only pictures never seen before are embedded."""
+    settings = settings_with(data_dir=data_dir, bundle=bundle)
+    options = ReindexOptions(
+        max_failed=_share(max_failed),
+        delete_missing=delete_missing,
+        thumbnails=thumbnails,
+        limits=image_limits(settings),
+    )
+    catalog = open_source(source, columns=_mapping(columns or []))
+    try:
+        outcome = run_reindex(settings, catalog, options)
+    except ReindexFailedError as exc:
+        _show_failures(Console(stderr=True), exc.failures)
+        typer.secho(f"vitrine: {exc}", fg="red", err=True)
+        raise typer.Exit(1) from exc
+    show_receipt(outcome, settings.data_dir, as_json=as_json)
+
+
+def run_reindex(settings: Settings, catalog: CatalogSource, options: ReindexOptions) -> Outcome:
+    """Reindex behind a progress bar on stderr."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with reindexing(settings) as flow, bar:
+        task = bar.add_task("indexing", total=catalog.total)
+        return flow.run(catalog, options, lambda rows: bar.advance(task, rows))
+
+
+def show_receipt(outcome: Outcome, data_dir: Path, *, as_json: bool = False) -> None:
+    """Print what a run did; the counts on stdout, the failures on stderr."""
+    receipt, version = outcome.receipt, outcome.snapshot.manifest.version
+    if as_json:
+        failures = [
+            {"product_id": f.product_id, "image": f.image, "code": f.code, "reason": f.reason}
+            for f in outcome.failures
+        ]
+        typer.echo(json.dumps({"version": version, **receipt.model_dump(), "failures": failures}))
+        return
+    table = Table(
+        "what", "count", title=f"index v{version:06d} in {data_dir}", title_justify="left"
+    )
+    table.columns[1].justify = "right"
+    rows = {
+        "products": receipt.products,
+        "pictures seen": receipt.seen,
+        "  embedded": receipt.embedded,
+        "  reused": receipt.reused,
+        "  failed": receipt.failed,
+        "products removed": receipt.removed_products,
+        "pictures in the index": outcome.snapshot.manifest.rows,
+    }
+    for what, count in rows.items():
+        table.add_row(what, f"{count:,}")
+    table.add_row("seconds", f"{receipt.seconds:.1f}")
+    Console().print(table)
+    _show_failures(Console(stderr=True), outcome.failures)
+
+
+def _show_failures(console: Console, failures: "list[Failure] | tuple[Failure, ...]") -> None:
+    for failure in failures[:_SHOWN_FAILURES]:
+        console.print(
+            f"failed: {failure.product_id} ({failure.image}): {failure.reason}",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if len(failures) > _SHOWN_FAILURES:
+        console.print(f"... and {len(failures) - _SHOWN_FAILURES} more; --json lists all")
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    columns = {}
+    for pair in pairs:
+        field, equals, column = pair.partition("=")
+        if not (field and equals and column):
+            raise typer.BadParameter(f"--map takes FIELD=COLUMN, not {pair!r}")
+        columns[field] = column
+    return columns
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as exc:
+        raise typer.BadParameter(f"--max-failed takes 1% or 0.01, not {text!r}") from exc
+    if not 0 <= share <= 1:
+        raise typer.BadParameter(f"--max-failed must be between 0% and 100%, not {text!r}")
+    return share

@@ -1,0 +1,147 @@
+"""Everything that can go wrong, as one tree; `api/errors.py` alone maps it to HTTP.
+
+    VitrineError
+    ├── InvalidImageError            bytes that are not a picture we accept
+    │   ├── UnsupportedImageError      neither JPEG, PNG nor WebP
+    │   ├── CorruptImageError          truncated or damaged
+    │   └── ImageTooLargeError         bytes, pixels or aspect ratio beyond the limits
+    ├── InvalidQueryError            a request that cannot be answered as asked
+    ├── ProductNotFoundError
+    ├── ImageNotFoundError
+    ├── CatalogSourceError           a source that cannot be read, or lacks a column
+    ├── FetchError                   an image URL that could not be downloaded
+    ├── IndexUnavailableError        nothing has been indexed yet
+    ├── IndexCorruptError            a snapshot that contradicts its manifest
+    ├── BundleError                  a model bundle that cannot be trusted
+    │   └── BundleMismatchError        index and bundle come from different models
+    ├── ProviderUnavailableError     the execution provider asked for is not in use
+    ├── OverloadedError              the queue is full
+    ├── ReindexFailedError           too many images failed; nothing was promoted
+    ├── StoreError                   the catalogue database refused
+    └── CacheError                   a cache that did not answer; never reaches a user
+
+A message names the thing and the way out; `code` is stable and part of the interface.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from service.core.types import Failure
+
+
+class VitrineError(Exception):
+    """Base of every error that Vitrine raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+
+
+class InvalidImageError(VitrineError):
+    """The bytes are not a picture that Vitrine accepts."""
+
+    code = "invalid_image"
+
+
+class UnsupportedImageError(InvalidImageError):
+    """The bytes are neither JPEG, PNG nor WebP."""
+
+    code = "unsupported_image"
+
+
+class CorruptImageError(InvalidImageError):
+    """The picture is truncated or damaged."""
+
+    code = "corrupt_image"
+
+
+class ImageTooLargeError(InvalidImageError):
+    """The picture exceeds the limit on bytes, pixels or aspect ratio."""
+
+    code = "image_too_large"
+
+
+class InvalidQueryError(VitrineError):
+    """The request cannot be answered as asked."""
+
+    code = "invalid_query"
+
+
+class ProductNotFoundError(VitrineError):
+    """No product has this id."""
+
+    code = "product_not_found"
+
+
+class ImageNotFoundError(VitrineError):
+    """No image has this id."""
+
+    code = "image_not_found"
+
+
+class CatalogSourceError(VitrineError):
+    """A catalogue source cannot be read, or lacks a column that was asked for."""
+
+    code = "catalog_source"
+
+
+class FetchError(VitrineError):
+    """An image URL could not be downloaded."""
+
+    code = "fetch_failed"
+
+
+class IndexUnavailableError(VitrineError):
+    """Nothing has been indexed yet."""
+
+    code = "index_unavailable"
+
+
+class IndexCorruptError(VitrineError):
+    """A snapshot contradicts its own manifest."""
+
+    code = "index_corrupt"
+
+
+class BundleError(VitrineError):
+    """A model bundle is incomplete, damaged or of an unknown schema."""
+
+    code = "bundle_invalid"
+
+
+class BundleMismatchError(BundleError):
+    """The index was built by another model than the one at hand."""
+
+    code = "bundle_mismatch"
+
+
+class ProviderUnavailableError(VitrineError):
+    """The execution provider that was asked for is not the one in use."""
+
+    code = "provider_unavailable"
+
+
+class OverloadedError(VitrineError):
+    """The queue is full; try again later."""
+
+    code = "overloaded"
+
+
+class ReindexFailedError(VitrineError):
+    """Too many images failed, so nothing was promoted; `failures` lists them."""
+
+    code = "reindex_failed"
+
+    def __init__(self, message: str, failures: Sequence[Failure]) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)
+
+
+class StoreError(VitrineError):
+    """The catalogue database refused a read or a write."""
+
+    code = "store_failed"
+
+
+class CacheError(VitrineError):
+    """A cache did not answer; callers go on without it."""
+
+    code = "cache_unavailable"

@@ -1,0 +1,189 @@
+"""Bytes to an upright RGB picture: bytes -> kind -> header -> limits -> pixels -> RGB -> upright.
+
+Nothing is decompressed before the header has passed the limits. A picture far larger than needed
+is brought to RGB and shrunk in bands of rows, so that beside the decoder's own memory only a few
+rows are held. Peak resident memory over idle of the largest square the default limits let pass,
+with least_side=256 (tests/unit/core/test_image.py holds the worst ones to 300 MB):
+
+    40 MP    JPEG baseline RGB 3 MB; progressive 4:2:0 117 MB, 4:4:4 232 MB
+    40 MP    PNG palette 44 MB; grey 16-bit 86 MB; RGB, RGBA and animated 172 MB
+    30 MP    JPEG CMYK 8 MB, progressive 235 MB
+    13.3 MP  WebP lossy, lossless, with alpha and animated 206 MB; noise of 14 MB encoded 230 MB
+"""
+
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from service.core.errors import (
+    CorruptImageError,
+    ImageTooLargeError,
+    UnsupportedImageError,
+    VitrineError,
+)
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+# Pillow's own bomb check fires at twice its limit and warns below; ours below comes first.
+Image.MAX_IMAGE_PIXELS = None
+# Odd EXIF blocks make Pillow warn on every picture; `catch_warnings` is not safe in threads.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+_ORIENTATION = ExifTags.Base.Orientation
+_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
+_BAND_ROWS = 64
+# A 65-byte progressive scan costs 14 ms at 40 MP; real files have a dozen. A video appended to a
+# photo looks like 15 scans a megabyte.
+_MAX_SCANS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What a picture may cost, checked before its pixels are decoded.
+
+    Attributes:
+        max_bytes: Encoded size.
+        max_pixels: Width times height as stored; a third of it for WebP, whose decoder takes
+            16 bytes a pixel, and three quarters for CMYK.
+        max_aspect: Longer side over shorter side.
+    """
+
+    max_bytes: int = 20_000_000
+    max_pixels: int = 40_000_000
+    max_aspect: float = 20.0
+
+
+def decode(data: bytes, *, least_side: int, limits: ImageLimits | None = None) -> Image.Image:
+    """Decode one JPEG, PNG or WebP into an upright RGB picture.
+
+    EXIF orientation is applied (an unreadable block counts as upright), transparency is laid on
+    white, CMYK is converted, 16 bits are scaled to 8, and of an animation the first frame is
+    taken. A large picture comes back shrunk by a whole factor, never below `least_side` on its
+    shorter side.
+
+    Args:
+        data: The encoded picture.
+        least_side: Pixels the shorter side must keep, where the picture has that many.
+        limits: Bounds on bytes, pixels and aspect ratio.
+
+    Returns:
+        A picture of mode RGB, without metadata.
+
+    Raises:
+        UnsupportedImageError: Neither JPEG, PNG nor WebP.
+        ImageTooLargeError: Beyond the limits.
+        CorruptImageError: Truncated or damaged.
+    """
+    limits = limits or ImageLimits()
+    _check_bytes(data, limits)
+    try:
+        source = BytesIO(_bare_png(data) if data.startswith(_PNG) else data)
+        with Image.open(source, formats=FORMATS) as image:
+            _check_header(image, limits)
+            _check_scans(image, data, limits)
+            # JPEG only: decode at 1/2, 1/4 or 1/8 straight from the DCT coefficients.
+            image.draft(None, (least_side, least_side))
+            image.load()
+            return _upright(_shrink(image, least_side), _orientation(image))
+    except VitrineError:
+        raise
+    except UnidentifiedImageError as exc:
+        raise CorruptImageError("damaged or truncated picture: unreadable header") from exc
+    except Exception as exc:  # Pillow raises no closed set of errors on hostile bytes
+        raise CorruptImageError(f"damaged or truncated picture: {_plain(exc)}") from exc
+
+
+def _check_bytes(data: bytes, limits: ImageLimits) -> None:
+    if not data:
+        raise CorruptImageError("the picture is empty (0 bytes)")
+    webp = data.startswith(b"RIFF") and data[8:12] == b"WEBP"
+    if not webp and not data.startswith((_JPEG, _PNG)):
+        raise UnsupportedImageError("not a JPEG, PNG or WebP picture")
+    if len(data) > limits.max_bytes:
+        raise ImageTooLargeError(
+            f"{len(data):,} bytes exceed the limit of {limits.max_bytes:,} bytes"
+        )
+
+
+def _bare_png(data: bytes) -> bytes:
+    """Leave out what makes no pixels: text and profiles (bombs, or damaged), further frames."""
+    kept, start = [_PNG], len(_PNG)
+    while start < len(data):
+        end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+        if data[start + 4 : start + 8] in _PNG_PIXELS:
+            kept.append(data[start:end])
+        start = end
+    return b"".join(kept)
+
+
+def _check_header(image: Image.Image, limits: ImageLimits) -> None:
+    width, height = image.size
+    max_pixels = limits.max_pixels
+    if image.format == "WEBP":
+        max_pixels = max_pixels // 3
+    elif image.mode == "CMYK":
+        max_pixels = max_pixels * 3 // 4
+    if width * height > max_pixels:
+        raise ImageTooLargeError(
+            f"{width}x{height} pixels exceed the limit of {max_pixels:,} pixels"
+        )
+    if max(width, height) > limits.max_aspect * min(width, height):
+        raise ImageTooLargeError(
+            f"{width}x{height} exceeds the aspect ratio limit of {limits.max_aspect:g}:1"
+        )
+
+
+def _check_scans(image: Image.Image, data: bytes, limits: ImageLimits) -> None:
+    scans = data.count(b"\xff\xda") if data.startswith(_JPEG) else 1
+    if scans * image.width * image.height > _MAX_SCANS * limits.max_pixels:
+        raise ImageTooLargeError(f"{scans:,} scans are too many for a JPEG of this size")
+
+
+def _shrink(image: Image.Image, least_side: int) -> Image.Image:
+    """Average blocks of factor x factor pixels, band by band; the last ones may be partial."""
+    factor = min(image.size) // least_side
+    if factor < 2:
+        return _on_white(image)
+    width, height = image.size
+    small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    rows = factor * -(-_BAND_ROWS // factor)
+    for top in range(0, height, rows):
+        band = image.crop((0, top, width, min(top + rows, height)))
+        small.paste(_on_white(band).reduce(factor), (0, top // factor))
+    return small
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Convert any mode to a new RGB picture, transparent parts white."""
+    if image.mode.startswith("I"):
+        # 16-bit greyscale; a plain convert() would clip it to white.
+        scaled = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535
+        return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    rgba = image.convert("RGBA")
+    white = Image.new("RGB", rgba.size, "white")
+    white.paste(rgba, mask=rgba.getchannel("A"))
+    return white
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1-8; a broken block must not lose the picture."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - as in decode()
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    image.info = {}
+    image.getexif()[_ORIENTATION] = orientation
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _plain(exc: BaseException) -> str:
+    return str(exc).strip().rstrip(".").lower() or type(exc).__name__

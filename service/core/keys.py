@@ -1,0 +1,37 @@
+"""Identity: what makes two pictures, two models or two cached answers the same.
+
+    image_id      = sha256(image bytes)
+    bundle digest = sha256(canonical JSON of all that changes a vector)
+    cache key     = version : image_id : bundle digest
+
+Nothing weaker ever stands for a picture (not its size, name or place in a batch).
+"""
+
+import hashlib
+import json
+
+from service.core.manifest import BundleManifest
+
+
+def image_digest(data: bytes) -> str:
+    """Return a picture's identity: the SHA-256 of its encoded bytes, 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def bundle_digest(manifest: BundleManifest) -> str:
+    """Return a model's identity: SHA-256 over what changes a vector, 64 hex digits.
+
+    New figures, labels or a new name leave it as it is, so that they re-embed nothing.
+    """
+    identity = {
+        "dim": manifest.dim,
+        "preprocess": manifest.preprocess.model_dump(mode="json"),
+        "tiers": [manifest.files[tier.file] for tier in manifest.image.tiers],
+    }
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def embedding_key(image_id: str, bundle: str) -> str:
+    """Return the cache key of a picture's vector under a bundle."""
+    return f"vitrine:e1:{image_id}:{bundle}"

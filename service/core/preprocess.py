@@ -1,0 +1,66 @@
+"""An upright RGB picture to the encoder's input; training and export call the same functions.
+
+    bytes -> decode (at least twice the model's size) -> resize (squash | shortest | pad) -> uint8
+
+Mean, standard deviation and layout are inside the graph, so this ends in uint8 HWC.
+"""
+
+import numpy as np
+from PIL import Image
+
+from service.core.image import ImageLimits, decode
+from service.core.manifest import PreprocessSpec
+from service.core.types import Pixels
+
+_FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def decode_for(spec: PreprocessSpec, data: bytes, limits: ImageLimits | None = None) -> Image.Image:
+    """Decode bytes as this model sees them.
+
+    The scale of the decoder is part of the vector, so every path to the encoder decodes here:
+    at least twice the model's size, which leaves the resize enough to average over.
+
+    Raises:
+        InvalidImageError: As `service.core.image.decode`.
+    """
+    return decode(data, least_side=2 * spec.size, limits=limits)
+
+
+def preprocess(spec: PreprocessSpec, image: Image.Image) -> Pixels:
+    """Bring an RGB picture to the model's (size, size, 3) uint8."""
+    resample = _FILTERS[spec.interpolation]
+    size = spec.size
+    if spec.resize == "squash":
+        resized = image.resize((size, size), resample)
+    elif spec.resize == "shortest":
+        resized = image.resize((size, size), resample, box=_centre_box(image, spec.crop_pct))
+    else:
+        resized = _pad(image, size, spec.background, resample)
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def _centre_box(image: Image.Image, crop_pct: float) -> tuple[float, float, float, float]:
+    """The centred square that remains of the shorter side after cropping, in source pixels."""
+    width, height = image.size
+    side = min(width, height) * crop_pct
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
+
+
+def _pad(
+    image: Image.Image,
+    size: int,
+    background: tuple[int, int, int],
+    resample: Image.Resampling,
+) -> Image.Image:
+    width, height = image.size
+    scale = size / max(width, height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    canvas = Image.new("RGB", (size, size), background)
+    canvas.paste(image.resize(inner, resample), ((size - inner[0]) // 2, (size - inner[1]) // 2))
+    return canvas

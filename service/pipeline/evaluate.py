@@ -1,0 +1,97 @@
+"""A bundle at a shop's tasks: queries and gallery -> vectors -> exact neighbours -> P@k.
+
+Pictures go the same way as in search; neighbours are exact, so the figures are the model's alone.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.metrics import mean_average_precision, precision_at
+from service.core.preprocess import decode_for, preprocess
+from service.core.tasks import Item, Task
+from service.core.types import Encoder, Pixels, Vectors
+
+_BATCH = 64
+_DEPTH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """The figures of one task, 0-1.
+
+    Attributes:
+        p1_by_label: P@1 judged by each label alone.
+        chance: Share of the gallery that is right for the mean query.
+    """
+
+    name: str
+    queries: int
+    gallery: int
+    p1: float
+    p5: float
+    map50: float
+    p1_by_label: dict[str, float]
+    chance: float
+
+
+def evaluate_task(task: Task, encoder: Encoder) -> TaskResult:
+    """Measure an encoder at one task; a query never finds itself."""
+    queries, query_vectors = _embed(task.queries(), encoder)
+    gallery, gallery_vectors = _embed(task.gallery(), encoder)
+    right_by_label = [_agreement(task, queries, gallery, i) for i in range(len(task.labels))]
+    gallery_ids = np.array([item.id for item in gallery])
+    itself = np.array([item.id for item in queries])[:, None] == gallery_ids[None, :]
+    similarities = np.where(itself, -np.inf, query_vectors @ gallery_vectors.T)
+    depth = min(_DEPTH, len(gallery))
+    order = np.argsort(-similarities, axis=1, kind="stable")[:, :depth]
+    right = np.logical_and.reduce(right_by_label) & ~itself
+    found = np.take_along_axis(right, order, axis=1)
+    return TaskResult(
+        name=task.name,
+        queries=len(queries),
+        gallery=len(gallery),
+        p1=precision_at(found, 1),
+        p5=precision_at(found, min(5, depth)),
+        map50=mean_average_precision(found, right.sum(axis=1)),
+        p1_by_label={
+            name: precision_at(np.take_along_axis(agrees, order, axis=1), 1)
+            for name, agrees in zip(task.labels, right_by_label, strict=True)
+        },
+        chance=float(right.mean()),
+    )
+
+
+def _agreement(
+    task: Task, queries: list[Item], gallery: list[Item], label: int
+) -> NDArray[np.bool_]:
+    """(queries, gallery) bool: whether this label agrees."""
+    values = np.array([item.labels[label] for item in gallery])
+    wanted = [task.aliases.get(q.labels[label], frozenset({q.labels[label]})) for q in queries]
+    return np.stack([np.isin(values, sorted(names)) for names in wanted])
+
+
+def _embed(items: Iterable[Item], encoder: Encoder) -> tuple[list[Item], Vectors]:
+    spec = encoder.manifest.preprocess
+
+    def pixels(item: Item) -> Pixels:
+        return preprocess(spec, decode_for(spec, item.data))
+
+    kept: list[Item] = []
+    vectors: list[Vectors] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for batch in _batches(items):
+            kept += [Item(item.id, b"", item.labels) for item in batch]
+            vectors.append(encoder.encode(np.stack(list(pool.map(pixels, batch)))))
+    return kept, np.concatenate(vectors)
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch

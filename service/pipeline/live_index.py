@@ -1,0 +1,83 @@
+"""The snapshot that is being served, replaced whole when another becomes current."""
+
+from threading import Event, Lock, Thread
+
+from service.core.errors import BundleMismatchError, IndexUnavailableError, VitrineError
+from service.core.manifest import SnapshotManifest
+from service.core.types import Snapshot, SnapshotStore
+
+
+class LiveIndex:
+    """Holds one immutable snapshot; readers take it and keep it for the length of a request."""
+
+    def __init__(self, snapshots: SnapshotStore, bundle_digest: str) -> None:
+        self._snapshots = snapshots
+        self._bundle_digest = bundle_digest
+        self._snapshot: Snapshot | None = None
+        self._problem: VitrineError | None = None
+        self._refused: int | None = None
+        self._refreshing = Lock()
+        self._stop = Event()
+
+    @property
+    def problem(self) -> VitrineError | None:
+        """Why the current version is not the one being served, if so."""
+        return self._problem
+
+    @property
+    def served(self) -> SnapshotManifest | None:
+        """Manifest of what is being served, if anything is."""
+        return self._snapshot.manifest if self._snapshot else None
+
+    def snapshot(self) -> Snapshot:
+        """Return what is being served.
+
+        Raises:
+            IndexUnavailableError: Nothing was indexed yet.
+            VitrineError: The only version there is was refused; the error says why.
+        """
+        if self._snapshot is None:
+            raise self._problem or IndexUnavailableError(
+                "nothing is indexed yet: run `vitrine reindex SOURCE` on this data directory"
+            )
+        return self._snapshot
+
+    def refresh(self) -> None:
+        """Load the current version if it is another; one that is refused leaves the old serving."""
+        with self._refreshing:
+            try:
+                version = self._snapshots.current()
+                served = self.served.version if self.served else None
+                if version is None or version in (served, self._refused):
+                    return
+                self._refused = version
+                self._snapshot = self._load(version)
+                self._refused = self._problem = None
+            except VitrineError as exc:
+                self._problem = exc
+
+    def watch(self, interval_seconds: float) -> Thread:
+        """Refresh in a background thread until `close`."""
+
+        def loop() -> None:
+            while not self._stop.wait(interval_seconds):
+                self.refresh()
+
+        thread = Thread(target=loop, name="live-index", daemon=True)
+        thread.start()
+        return thread
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+
+    def _load(self, version: int) -> Snapshot:
+        snapshot = self._snapshots.load(version)
+        if snapshot.manifest.bundle_digest != self._bundle_digest:
+            raise BundleMismatchError(
+                f"index v{version:06d} was built by bundle {snapshot.manifest.bundle_name} "
+                f"({snapshot.manifest.bundle_digest[:12]}), this process runs "
+                f"{self._bundle_digest[:12]}: serve with that bundle, or run `vitrine reindex` "
+                "with this one"
+            )
+        return snapshot

@@ -1,0 +1,47 @@
+"""Every setting, in one frozen place; the environment overrides by `VITRINE_<NAME>`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
+
+
+class Settings(BaseSettings):
+    """What an operator may choose."""
+
+    model_config = SettingsConfigDict(env_prefix="VITRINE_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default=Path("data"), description="Catalogue, thumbnails and index; one folder."
+    )
+    bundle: Path = Field(default=DEFAULT_BUNDLE, description="Folder of the model bundle.")
+    provider: Literal["cpu", "cuda", "openvino"] = Field(
+        default="cpu", description="Execution provider; the service refuses to start on another."
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="Threads of one encoder run; every core by default."
+    )
+    redis_url: str | None = Field(
+        default=None, description="Shared embedding cache, e.g. redis://localhost:6379/0."
+    )
+    memory_cache_bytes: int = Field(
+        default=64_000_000, ge=0, description="Bound of the in-process embedding cache."
+    )
+    max_image_bytes: int = Field(
+        default=20_000_000, ge=1, description="Largest encoded picture, in bytes."
+    )
+    max_image_pixels: int = Field(
+        default=40_000_000, ge=1, description="Largest picture, width times height."
+    )
+    max_batch: int = Field(default=16, ge=1, description="Pictures in one encoder run.")
+    max_queue: int = Field(
+        default=256, ge=1, description="Pictures that may wait for the encoder; more get a 429."
+    )
+    index_poll_seconds: float = Field(
+        default=0.5, gt=0, description="How often a serving process looks for a new index."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks one.")

@@ -1,0 +1,84 @@
+"""The only place that reads Settings and builds adapters."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from service.adapters.data_lock import writing_to
+from service.adapters.http_images import HttpImageFetcher
+from service.adapters.memory_cache import MemoryCache
+from service.adapters.onnx_encoder import OnnxEncoder
+from service.adapters.redis_cache import RedisCache
+from service.adapters.snapshots import SnapshotFolder
+from service.adapters.sqlite_store import SqliteStore
+from service.adapters.sqlite_thumbnails import SqliteThumbnails
+from service.api.serving import Serving
+from service.core.image import ImageLimits
+from service.core.types import Cache
+from service.pipeline.batching import Batcher
+from service.pipeline.embedding_cache import EmbeddingCache
+from service.pipeline.live_index import LiveIndex
+from service.pipeline.reindex import Reindex
+from service.pipeline.search import Search
+from service.settings import Settings
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    """Return the bounds on a picture."""
+    return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+
+
+def make_encoder(settings: Settings) -> OnnxEncoder:
+    """Load the bundle."""
+    return OnnxEncoder(settings.bundle, provider=settings.provider, threads=settings.threads)
+
+
+@contextmanager
+def reindexing(settings: Settings) -> Iterator[Reindex]:
+    """Build the catalogue flow over the locked data directory; closes its files at the end."""
+    with ExitStack() as stack:
+        encoder = make_encoder(settings)
+        stack.enter_context(writing_to(settings.data_dir))
+        store = SqliteStore(settings.data_dir / "catalog.db")
+        stack.callback(store.close)
+        thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
+        stack.callback(thumbnails.close)
+        fetcher = HttpImageFetcher(max_bytes=settings.max_image_bytes)
+        stack.callback(fetcher.close)
+        yield Reindex(
+            encoder=encoder,
+            store=store,
+            thumbnails=thumbnails,
+            snapshots=SnapshotFolder(settings.data_dir),
+            fetcher=fetcher,
+        )
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Serving]:
+    """Build the query flow with the current index loaded; stops its threads at the end."""
+    with ExitStack() as stack:
+        encoder = make_encoder(settings)
+        store = SqliteStore(settings.data_dir / "catalog.db")
+        stack.callback(store.close)
+        thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
+        stack.callback(thumbnails.close)
+        caches: list[Cache] = [MemoryCache(settings.memory_cache_bytes)]
+        if settings.redis_url:
+            redis = RedisCache(settings.redis_url)
+            stack.callback(redis.close)
+            caches.append(redis)
+        batcher = Batcher(encoder, max_batch=settings.max_batch, max_queue=settings.max_queue)
+        stack.callback(batcher.close)
+        live = LiveIndex(SnapshotFolder(settings.data_dir), encoder.bundle_digest)
+        live.refresh()
+        live.watch(settings.index_poll_seconds)
+        stack.callback(live.close)
+        search = Search(
+            encoder=encoder,
+            batcher=batcher,
+            cache=EmbeddingCache(caches, encoder.bundle_digest, encoder.manifest.dim),
+            live=live,
+            store=store,
+            limits=image_limits(settings),
+        )
+        yield Serving(search, live, store, thumbnails, encoder)

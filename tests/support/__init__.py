@@ -1,0 +1,1 @@
+"""What several tests share; reached as `support` through pytest's `pythonpath`."""

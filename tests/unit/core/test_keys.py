@@ -1,0 +1,90 @@
+"""Identity: equal where nothing that matters differs, different where anything does."""
+
+import pytest
+
+from service.core.keys import bundle_digest, embedding_key, image_digest
+from service.core.manifest import BundleManifest, Head, Parity, TextTower
+
+
+def test_a_picture_is_known_by_its_bytes() -> None:
+    # FIPS 180-2, appendix B.1.
+    assert image_digest(b"abc") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+    assert image_digest(b"abc") != image_digest(b"abd")
+
+
+def test_the_digest_of_a_bundle_is_pinned(bundle_manifest: BundleManifest) -> None:
+    """A change here re-embeds every catalogue there is: make it on purpose."""
+    assert bundle_digest(bundle_manifest) == (
+        "09d45e550cf4ec323e907c20485fbe441bf6132a52635e7b8556f5a58d159aa6"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dim": 65},
+        {"files": {"image.onnx": "c" * 64, "fast.onnx": "b" * 64}},
+        {"files": {"image.onnx": "a" * 64, "fast.onnx": "c" * 64}},
+    ],
+)
+def test_another_graph_is_another_model(
+    bundle_manifest: BundleManifest, change: dict[str, object]
+) -> None:
+    changed = bundle_manifest.model_copy(update=change)
+    assert bundle_digest(changed) != bundle_digest(bundle_manifest)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 256},
+        {"resize": "pad"},
+        {"crop_pct": 0.9},
+        {"interpolation": "bilinear"},
+        {"background": (0, 0, 0)},
+    ],
+)
+def test_another_preprocessing_is_another_model(
+    bundle_manifest: BundleManifest, change: dict[str, object]
+) -> None:
+    spec = bundle_manifest.preprocess.model_copy(update=change)
+    changed = bundle_manifest.model_copy(update={"preprocess": spec})
+    assert bundle_digest(changed) != bundle_digest(bundle_manifest)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "renamed", "version": "2", "licence": "MIT"},
+        {"quality": {"p_at_1": 0.9}, "calibration": {"a": 1.0}},
+        {"parity": Parity(images=9, min_cosine=0.9999, max_abs_difference=1e-4)},
+        {"heads": (Head(output="kind", name="kind", labels=("shirt", "shoe")),)},
+        {"text": TextTower(file="text.onnx", tokenizer="tokenizer.json", max_length=64)},
+        {"files": {"fast.onnx": "b" * 64, "image.onnx": "a" * 64, "text.onnx": "d" * 64}},
+    ],
+)
+def test_what_changes_no_vector_keeps_the_digest(
+    bundle_manifest: BundleManifest, change: dict[str, object]
+) -> None:
+    changed = bundle_manifest.model_copy(update=change)
+    assert bundle_digest(changed) == bundle_digest(bundle_manifest)
+
+
+def test_the_order_of_tiers_matters(bundle_manifest: BundleManifest) -> None:
+    """The first tier is the default, so swapping them changes the vectors."""
+    tower = bundle_manifest.image.model_copy(update={"tiers": bundle_manifest.image.tiers[::-1]})
+    swapped = bundle_manifest.model_copy(update={"image": tower})
+    assert bundle_digest(swapped) != bundle_digest(bundle_manifest)
+
+
+def test_a_file_written_and_read_again_keeps_the_digest(bundle_manifest: BundleManifest) -> None:
+    again = BundleManifest.model_validate_json(bundle_manifest.model_dump_json())
+    assert bundle_digest(again) == bundle_digest(bundle_manifest)
+
+
+def test_a_cache_key_needs_both_the_picture_and_the_bundle() -> None:
+    pairs = [(picture, bundle) for picture in ("aa", "ab") for bundle in ("aa", "ab")]
+    assert len({embedding_key(*pair) for pair in pairs}) == 4
+    assert embedding_key("picture", "bundle") == "vitrine:e1:picture:bundle"

@@ -1,0 +1,94 @@
+"""The manifests refuse what they do not understand, and say which part that is."""
+
+import pytest
+from pydantic import ValidationError
+
+from service.core.manifest import (
+    BundleManifest,
+    ImageTower,
+    PreprocessSpec,
+    Receipt,
+    SnapshotManifest,
+    TextTower,
+)
+
+
+@pytest.fixture
+def snapshot_manifest() -> SnapshotManifest:
+    return SnapshotManifest(
+        version=3,
+        bundle_digest="a" * 64,
+        bundle_name="vitrine-test",
+        dim=64,
+        rows=10,
+        products=8,
+        index_factory="Flat",
+        sequence=12,
+        built_at="2025-01-01T00:00:00Z",
+        files={"vectors.faiss": "b" * 64},
+        receipt=Receipt(
+            products=8, seen=10, embedded=9, reused=1, failed=0, removed_products=0, seconds=1.5
+        ),
+    )
+
+
+def test_manifests_survive_their_files(
+    bundle_manifest: BundleManifest, snapshot_manifest: SnapshotManifest
+) -> None:
+    for manifest in (bundle_manifest, snapshot_manifest):
+        assert type(manifest).model_validate_json(manifest.model_dump_json()) == manifest
+
+
+def test_an_unknown_field_is_named(
+    bundle_manifest: BundleManifest, snapshot_manifest: SnapshotManifest
+) -> None:
+    for manifest in (bundle_manifest, snapshot_manifest):
+        newer = manifest.model_dump() | {"from_the_future": 1}
+        with pytest.raises(ValidationError, match="from_the_future"):
+            type(manifest).model_validate(newer)
+
+
+def test_an_unknown_field_further_in_is_named(bundle_manifest: BundleManifest) -> None:
+    fields = bundle_manifest.model_dump()
+    fields["preprocess"]["mean"] = [0.5, 0.5, 0.5]
+    with pytest.raises(ValidationError, match=r"preprocess\.mean"):
+        BundleManifest.model_validate(fields)
+
+
+def test_published_values_are_frozen(bundle_manifest: BundleManifest) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        bundle_manifest.dim = 128
+    with pytest.raises(ValidationError, match="frozen"):
+        bundle_manifest.preprocess.size = 32
+
+
+def test_every_file_without_a_digest_is_named_at_once(bundle_manifest: BundleManifest) -> None:
+    text = TextTower(file="text.onnx", tokenizer="tokenizer.json", max_length=64)
+    fields = bundle_manifest.model_dump() | {
+        "text": text.model_dump(),
+        "files": {"image.onnx": "a" * 64},
+    }
+    with pytest.raises(ValidationError, match=r"sha256: fast.onnx, text.onnx, tokenizer.json"):
+        BundleManifest.model_validate(fields)
+
+
+def test_a_bundle_needs_a_tier() -> None:
+    with pytest.raises(ValidationError, match="tiers"):
+        ImageTower(tiers=())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"size": 15},
+        {"size": 2049},
+        {"size": 224, "crop_pct": 0.0},
+        {"size": 224, "crop_pct": 1.01},
+        {"size": 224, "resize": "stretch"},
+        {"size": 224, "interpolation": "nearest"},
+        {"size": 224, "background": (255, 255)},
+    ],
+)
+def test_a_preprocessing_that_makes_no_sense_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        PreprocessSpec.model_validate(fields)

@@ -1,0 +1,1 @@
+"""Catalogue pictures to a multi-task Vision Transformer: sources -> cache -> checkpoint."""

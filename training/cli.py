@@ -1,0 +1,55 @@
+"""`vitrine-train`: train the image tower on a folder of labelled photos."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service.core.manifest import PreprocessSpec
+from training.checkpoint import CheckpointError
+from training.config import RunConfig
+from training.corpus import load_corpus
+from training.sources import demo_source, real_sources
+from training.trainer import train
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def run(
+    data: Annotated[Path, typer.Option(help="Folder with the Parquet files of photos.")],
+    out: Annotated[Path, typer.Option(help="Folder of this run; an interrupted one goes on.")],
+    cache: Annotated[Path, typer.Option(help="Folder for decoded pictures.")] = Path("runs/cache"),
+) -> None:
+    """Train the default model; run it again to go on after an interruption."""
+    console = Console(stderr=True)
+    config = RunConfig()
+    try:
+        sources = real_sources(data)
+        if config.demo_products:
+            sources.append(demo_source(config.demo_products, config.demo_views))
+        spec = PreprocessSpec(size=config.cache_side)
+        corpora = []
+        for source in sources:
+            console.print(f"decoding {source.name} (once)")
+            corpora.append(load_corpus(source, spec, cache))
+            console.print(f"  {len(corpora[-1].held_out):,} pictures")
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+            bar = progress.add_task("training", total=len(config.steps()))
+
+            def show(step: int, steps: int, loss: float) -> None:
+                progress.update(bar, completed=step, total=steps, description=f"loss {loss:.3f}")
+
+            path = train(config, corpora, out, on_step=show)
+    except (CheckpointError, FileNotFoundError) as exc:
+        console.print(f"vitrine-train: {exc}", style="red", highlight=False)
+        raise typer.Exit(2) from exc
+    console.print(f"done: {path}; next: vitrine-export {path} --out BUNDLE")
+
+
+def main() -> None:
+    """Entry point."""
+    app()
