@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import torch
-
-from model_export.bundle import bundle_folder, file_digest, write_manifest
+from model_export.bundle import ExportError, bundle_folder, file_digest, write_manifest
 from model_export.graph import ImageGraph, vit_gflops, write_onnx
 from model_export.parity import measure_parity, sample_pictures
 from service.core.manifest import BundleManifest, ImageTower, PreprocessSpec, Tier
@@ -14,10 +12,6 @@ from training.vit import ViT
 LEAST_COSINE = 0.999
 
 
-class ExportError(Exception):
-    """An export that must not become a bundle; the message says why."""
-
-
 def export_checkpoint(
     source: Path, out: Path, *, name: str, version: str, licence: str
 ) -> BundleManifest:
@@ -25,7 +19,7 @@ def export_checkpoint(
 
     Args:
         source: A `checkpoint.pt` of `vitrine-train`.
-        out: The folder to write, replaced if it exists.
+        out: The folder to write; a bundle that is there is replaced.
         name: Of the bundle.
         version: Of the bundle.
         licence: Of the weights, an SPDX expression.
@@ -35,22 +29,22 @@ def export_checkpoint(
 
     Raises:
         CheckpointError: The checkpoint cannot be read.
-        ExportError: The graph does not compute what torch computes.
+        ExportError: The graph does not compute what torch computes, or `out` is not a bundle's.
     """
     state = checkpoints.load(source)
     tower = ViT(state.config.model)
     tower.load_state_dict(state.model)
     graph = ImageGraph(tower).eval()
-    torch.set_grad_enabled(False)
     spec = PreprocessSpec(size=state.config.resolution, resize="squash")
     with bundle_folder(out) as folder:
         file = folder / "image.onnx"
         write_onnx(graph, spec.size, file)
         parity = measure_parity(graph, file, sample_pictures(spec))
-        if parity.min_cosine < LEAST_COSINE:
+        # Written so that NaN, which compares as neither, is refused too.
+        if not parity.min_cosine >= LEAST_COSINE:
             raise ExportError(
-                f"the ONNX graph differs from torch: cosine {parity.min_cosine} < {LEAST_COSINE} "
-                f"over {parity.images} pictures; nothing was written to {out}"
+                f"the ONNX graph differs from torch: cosine {parity.min_cosine}, not at least "
+                f"{LEAST_COSINE}, over {parity.images} pictures; nothing was written to {out}"
             )
         tier = Tier(
             file=file.name,

@@ -1,5 +1,9 @@
 """A torch image tower to one self-contained ONNX graph: uint8 pictures in, unit vectors out."""
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -33,19 +37,34 @@ def write_onnx(graph: nn.Module, size: int, path: Path) -> None:
     """
     # Exported with two pictures: a batch of one would be baked in as a constant.
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
-    program = torch.onnx.export(
-        graph.eval(),
-        (example,),
-        input_names=["images"],
-        output_names=["embedding"],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
-        opset_version=OPSET,
-        dynamo=True,
-        optimize=True,
-        verbose=False,
-    )
+    with torch.no_grad(), _quiet_exporter():
+        program = torch.onnx.export(
+            graph.eval(),
+            (example,),
+            input_names=["images"],
+            output_names=["embedding"],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
+            opset_version=OPSET,
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+        )
     assert program is not None  # always so with dynamo=True
     program.save(path, external_data=False)
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Silence what torch says to itself: operators of an absent torchvision, its own old names."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def vit_gflops(tower: ViT, size: int) -> float:

@@ -37,8 +37,8 @@ class Settings(BaseSettings):
         default=40_000_000, ge=1, description="Largest picture, width times height."
     )
     max_batch: int = Field(default=16, ge=1, description="Pictures in one encoder run.")
-    max_queue: int = Field(
-        default=256, ge=1, description="Pictures that may wait for the encoder; more get a 429."
+    max_in_flight: int = Field(
+        default=256, ge=1, description="Searches at once, waiting ones included; more get a 429."
     )
     index_poll_seconds: float = Field(
         default=0.5, gt=0, description="How often a serving process looks for a new index."

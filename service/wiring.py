@@ -67,15 +67,13 @@ def serving(settings: Settings) -> Iterator[Serving]:
             redis = RedisCache(settings.redis_url)
             stack.callback(redis.close)
             caches.append(redis)
-        batcher = Batcher(encoder, max_batch=settings.max_batch, max_queue=settings.max_queue)
-        stack.callback(batcher.close)
         live = LiveIndex(SnapshotFolder(settings.data_dir), encoder.bundle_digest)
         live.refresh()
         live.watch(settings.index_poll_seconds)
         stack.callback(live.close)
         search = Search(
             encoder=encoder,
-            batcher=batcher,
+            batcher=Batcher(encoder, max_batch=settings.max_batch),
             cache=EmbeddingCache(caches, encoder.bundle_digest, encoder.manifest.dim),
             live=live,
             store=store,

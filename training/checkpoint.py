@@ -48,7 +48,7 @@ def load(path: Path, device: str = "cpu") -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        CheckpointError: It is missing, damaged or of another schema.
+        CheckpointError: It is missing, damaged, or of another Vitrine.
     """
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}: train one with `vitrine-train`")
@@ -59,5 +59,10 @@ def load(path: Path, device: str = "cpu") -> Checkpoint:
         raise CheckpointError(f"{path} is not a checkpoint of Vitrine, or is damaged") from exc
     if schema != SCHEMA:
         raise CheckpointError(f"{path} has schema {schema}, this Vitrine reads {SCHEMA}")
-    config = RunConfig.from_json(raw["config"])
-    return Checkpoint(config, raw["step"], raw["model"], raw["heads"], raw["optimizer"])
+    try:
+        config = RunConfig.from_json(raw["config"])
+        return Checkpoint(config, raw["step"], raw["model"], raw["heads"], raw["optimizer"])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise CheckpointError(
+            f"{path} was written by another version of Vitrine: use that one, or train anew ({exc})"
+        ) from exc

@@ -11,6 +11,7 @@ from service.core.manifest import PreprocessSpec
 from training.checkpoint import CheckpointError
 from training.config import RunConfig
 from training.corpus import load_corpus
+from training.labels import DataError
 from training.sources import demo_source, real_sources
 from training.trainer import train
 
@@ -33,21 +34,21 @@ def run(
         spec = PreprocessSpec(size=config.cache_side)
         corpora = []
         for source in sources:
-            console.print(f"decoding {source.name} (once)")
+            typer.echo(f"decoding {source.name} (once)", err=True)
             corpora.append(load_corpus(source, spec, cache))
-            console.print(f"  {len(corpora[-1].held_out):,} pictures")
+            typer.echo(f"  {len(corpora[-1].held_out):,} pictures", err=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
             bar = progress.add_task("training", total=len(config.steps()))
 
-            def show(step: int, steps: int, loss: float) -> None:
-                progress.update(bar, completed=step, total=steps, description=f"loss {loss:.3f}")
+            def show(done: int, steps: int, loss: float) -> None:
+                progress.update(bar, completed=done, total=steps, description=f"loss {loss:.3f}")
 
             path = train(config, corpora, out, on_step=show)
-    except (CheckpointError, FileNotFoundError) as exc:
-        console.print(f"vitrine-train: {exc}", style="red", highlight=False)
+    except (CheckpointError, DataError, FileNotFoundError) as exc:
+        typer.secho(f"vitrine-train: {exc}", fg="red", err=True)
         raise typer.Exit(2) from exc
-    console.print(f"done: {path}; next: vitrine-export {path} --out BUNDLE")
+    typer.echo(f"done: {path}; next: vitrine-export {path} --out BUNDLE", err=True)
 
 
 def main() -> None:

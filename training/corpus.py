@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from service.core.errors import InvalidImageError
 from service.core.manifest import PreprocessSpec
 from service.core.preprocess import decode_for, preprocess
-from training.labels import TASKS
+from training.labels import TASKS, DataError
 from training.sources import Example, Source
 
 _CHUNK = 512
@@ -48,14 +48,20 @@ def load_corpus(source: Source, spec: PreprocessSpec, cache: Path) -> Corpus:
 
     Broken pictures are left out. The cache is written beside its final name and renamed, so that an
     interrupted run leaves nothing half made.
+
+    Raises:
+        DataError: Not one picture of the source can be decoded.
     """
     folder = cache / f"{source.fingerprint}-{spec.resize}{spec.size}"
     if not folder.is_dir():
         building = folder.with_name(folder.name + ".building")
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
-        _decode_into(building, source, spec)
-        building.rename(folder)
+        try:
+            _decode_into(building, source, spec)
+            building.rename(folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
     meta = json.loads((folder / "labels.json").read_text())
     shape = (len(meta["held_out"]), spec.size, spec.size, 3)
     pixels = np.memmap(folder / "pixels.u8", dtype=np.uint8, mode="r", shape=shape)
@@ -81,6 +87,8 @@ def _decode_into(folder: Path, source: Source, spec: PreprocessSpec) -> None:
                 held.append(example.held_out)
                 for task in TASKS:
                     labels[task].append(example.labels.get(task))
+    if not held:
+        raise DataError(f"not one picture of {source.name!r} can be decoded")
     (folder / "labels.json").write_text(json.dumps({"labels": labels, "held_out": held}))
 
 

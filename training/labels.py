@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 TASKS = ("article_type", "colour", "gender", "product")
 
 
+class DataError(ValueError):
+    """Pictures or labels that cannot be trained on; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """One task's labels, and the classes each stands for.
@@ -23,10 +27,6 @@ class Vocabulary:
     classes: tuple[str, ...]
     allowed: NDArray[np.bool_]
 
-    def index(self, label: str | None) -> int:
-        """Return the label's row in `allowed`, or -1 for None."""
-        return -1 if label is None else self.labels.index(label)
-
 
 def build_vocabulary(
     labels: Iterable[str], aliases: Mapping[str, tuple[str, ...]] | None = None
@@ -38,7 +38,7 @@ def build_vocabulary(
         aliases: A label to the names of the classes it covers.
 
     Raises:
-        ValueError: An alias covers no class that any source has.
+        DataError: An alias covers no class that any source has.
     """
     aliases = aliases or {}
     names = tuple(sorted(set(labels)))
@@ -48,5 +48,6 @@ def build_vocabulary(
         covered = aliases.get(name, (name,))
         allowed[row] = [cls in covered for cls in classes]
         if not allowed[row].any():
-            raise ValueError(f"label {name!r} stands for {covered}, none of which any source has")
+            types = ", ".join(covered)
+            raise DataError(f"label {name!r} stands for {types}, none of which any source has")
     return Vocabulary(names, classes, allowed)

@@ -19,7 +19,6 @@ from training.proxies import ProxyHead, multi_task_loss
 from training.sources import kind_aliases
 from training.vit import ViT
 
-_SAVE_SECONDS = 180.0
 _LOG_STEPS = 20
 
 
@@ -39,7 +38,8 @@ def train(
     corpora: Sequence[Corpus],
     out: Path,
     *,
-    on_step: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+    on_step: Callable[[int, int, float], None] = lambda done, steps, loss: None,
+    save_seconds: float = 180.0,
 ) -> Path:
     """Train, or go on training, until the run's last step.
 
@@ -47,13 +47,15 @@ def train(
         config: The run.
         corpora: Decoded sources.
         out: Folder of the run; `checkpoint.pt` and `log.jsonl` appear there.
-        on_step: Called with (step, steps, loss) now and then.
+        on_step: Called now and then with (steps done, steps in all, loss).
+        save_seconds: Between two checkpoints: what an interruption may cost.
 
     Returns:
         The path of the checkpoint.
 
     Raises:
-        CheckpointError: The folder holds a run of another config.
+        CheckpointError: The folder holds a run of another config or of other labels.
+        DataError: The labels of the corpora do not fit together.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
@@ -83,8 +85,8 @@ def train(
         loss = _step(model, heads, optimizer, views, labels.to(device), config.gradient_clip)
         if step % _LOG_STEPS == 0 or step + 1 == len(steps):
             _log(out, step, steps[step], loss)
-            on_step(step, len(steps), loss)
-        if time.monotonic() - saved > _SAVE_SECONDS:
+            on_step(step + 1, len(steps), loss)
+        if time.monotonic() - saved >= save_seconds:
             save(step + 1)
             saved = time.monotonic()
     save(len(steps))
@@ -156,8 +158,13 @@ def _resume(
         raise checkpoints.CheckpointError(
             f"{path} belongs to a run of another config; choose another --out, or remove it"
         )
-    model.load_state_dict(state.model)
-    heads.load_state_dict(state.heads)
+    try:
+        model.load_state_dict(state.model)
+        heads.load_state_dict(state.heads)
+    except RuntimeError as exc:
+        raise checkpoints.CheckpointError(
+            f"{path} was trained on other labels than this data has; choose another --out"
+        ) from exc
     optimizer.load_state_dict(state.optimizer)
     return state.step
 

@@ -80,7 +80,14 @@ class ViT(nn.Module):
         self.apply(_init_weights)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(b, 3, h, w) float in -1..1 -> (b, dim) float32, each row of unit length."""
+        """(b, 3, h, w) float in -1..1 -> (b, dim) float32, each row of unit length.
+
+        Raises:
+            ValueError: h or w is not a multiple of the patch size.
+        """
+        patch, (h, w) = self.config.patch, pixels.shape[2:]
+        if h % patch or w % patch:
+            raise ValueError(f"pictures of {h}x{w} do not divide into patches of {patch}")
         x = self.embed(pixels)
         _, width, rows, columns = x.shape
         x = x.flatten(2).transpose(1, 2)
@@ -98,8 +105,8 @@ def sincos_positions(rows: int, columns: int, width: int) -> Tensor:
     After MoCo v3 (Chen, Xie, He, 2021), section 4: a quarter of the width each for the sine and
     cosine of x and of y. Coordinates are cell centres on a grid of constant extent.
     """
-    if width % 4:
-        raise ValueError(f"the width must be a multiple of 4 for 2-D positions, not {width}")
+    if width % 4 or width < 8:
+        raise ValueError(f"2-D positions need a width that 4 divides, 8 or more, not {width}")
     y, x = torch.meshgrid(
         (torch.arange(rows) + 0.5) * (_POSITION_CELLS / rows),
         (torch.arange(columns) + 0.5) * (_POSITION_CELLS / columns),

@@ -139,12 +139,22 @@ class JsonlSource:
                 if not line.strip():
                     continue
                 try:
-                    record = json.loads(line)
+                    record = _loads(line)
                 except ValueError as exc:
                     raise CatalogSourceError(f"{self._path}, line {number}: {exc}") from exc
                 if not isinstance(record, dict):
                     raise CatalogSourceError(f"{self._path}, line {number}: not a JSON object")
                 yield number, record
+
+
+def _loads(line: bytes) -> object:
+    """Parse JSON; half of a surrogate pair, which no file or database could hold, becomes "?"."""
+    record: object = json.loads(line)
+    if b"\\ud" not in line.lower():
+        return record
+    text = json.dumps(record, ensure_ascii=False)
+    whole: object = json.loads(text.encode("utf-8", "replace"))
+    return whole
 
 
 @contextmanager

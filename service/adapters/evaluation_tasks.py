@@ -64,8 +64,11 @@ def read_tasks(path: Path, sources: Path) -> list[Task]:
     try:
         with path.open("rb") as file:
             parsed = _File.model_validate(tomllib.load(file))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as exc:
+    except (OSError, tomllib.TOMLDecodeError) as exc:
         raise CatalogSourceError(f"{path} is not a file of evaluation tasks: {exc}") from exc
+    except ValidationError as exc:
+        wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
+        raise CatalogSourceError(f"{path}: {'; '.join(wrong)}") from exc
     return [_task(raw, parsed.kinds, sources) for raw in parsed.task]
 
 
@@ -99,7 +102,13 @@ def _items(side: _Side, labels: list[str], sources: Path) -> Iterator[Item]:
 
 def _rows(path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
     try:
-        for batch in pq.ParquetFile(path).iter_batches(256, columns=columns):
+        file = pq.ParquetFile(path)
+        if missing := sorted(set(columns) - set(file.schema_arrow.names)):
+            raise CatalogSourceError(
+                f"{path} has no column {', '.join(missing)}; it has "
+                f"{', '.join(file.schema_arrow.names)}"
+            )
+        for batch in file.iter_batches(256, columns=columns):
             yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as exc:
         raise CatalogSourceError(f"{path} cannot be read for evaluation: {exc}") from exc

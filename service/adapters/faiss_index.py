@@ -27,8 +27,11 @@ class FaissIndex:
 
     def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
         """Return similarities and row numbers, both (n, min(limit, len)), best first."""
+        depth = min(limit, len(self))
+        if not depth:  # FAISS asserts instead
+            return np.empty((len(vectors), 0), np.float32), np.empty((len(vectors), 0), np.int64)
         found: tuple[Vectors, NDArray[np.int64]] = self._index.search(
-            np.ascontiguousarray(vectors, dtype=np.float32), min(limit, len(self))
+            np.ascontiguousarray(vectors, dtype=np.float32), depth
         )
         return found
 
@@ -46,8 +49,10 @@ class FlatBuilder:
         self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
 
     def write(self, path: Path) -> None:
-        """Write the index."""
-        faiss.write_index(self._index, str(path))
+        """Write the index; raises OSError."""
+        # Through a file of ours: FAISS only prints when closing its own fails, as on a full disk.
+        with path.open("wb") as file:
+            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
 
 
 def read_index(path: Path) -> FaissIndex:

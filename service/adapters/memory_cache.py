@@ -27,9 +27,12 @@ class MemoryCache:
             return value
 
     def set(self, key: str, value: bytes) -> None:
-        """Keep the value, dropping the least recently used ones to make room."""
+        """Keep the value if it fits, dropping the least recently used ones to make room."""
         with self._lock:
-            self._bytes += len(value) - len(self._values.pop(key, b""))
+            self._bytes -= len(self._values.pop(key, b""))
+            if len(value) > self._max_bytes:
+                return
+            self._bytes += len(value)
             self._values[key] = value
             while self._bytes > self._max_bytes:
                 _, dropped = self._values.popitem(last=False)

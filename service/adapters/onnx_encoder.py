@@ -31,13 +31,15 @@ class OnnxEncoder:
             threads: For one run; by default every core this process may use.
 
         Raises:
-            BundleError: The bundle is incomplete or damaged.
+            BundleError: The bundle is incomplete, damaged, or not what its manifest says.
             ProviderUnavailableError: The provider is not in use after loading.
         """
         self._manifest = read_bundle(folder)
         self._digest = bundle_digest(self._manifest)
         self._provider = provider
         wanted = _available(provider)
+        if provider == "cuda":
+            ort.preload_dlls()  # CUDA and cuDNN come as wheels, where no loader path leads
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
         options.log_severity_level = 3
@@ -51,6 +53,7 @@ class OnnxEncoder:
                 f"asked for provider {provider!r}, but ONNX Runtime chose "
                 f"{self._session.get_providers()[0]}: check the driver and the installed runtime"
             )
+        _check_graph(self._session, self._manifest, file)
 
     @property
     def manifest(self) -> BundleManifest:
@@ -71,6 +74,27 @@ class OnnxEncoder:
         """Embed (n, size, size, 3) uint8 into (n, dim) float32 of unit length."""
         (vectors,) = self._session.run(["embedding"], {"images": images})
         return np.asarray(vectors, dtype=np.float32)
+
+
+def _check_graph(session: ort.InferenceSession, manifest: BundleManifest, file: Path) -> None:
+    """Refuse a graph whose input or output is not the one the manifest promises."""
+    size = manifest.preprocess.size
+    promised = {
+        "images": ("tensor(uint8)", [size, size, 3]),
+        "embedding": ("tensor(float)", [manifest.dim]),
+    }
+    nodes = (*session.get_inputs(), *session.get_outputs())
+    found = {node.name: (node.type, node.shape[1:]) for node in nodes}
+    wrong = [
+        f"{name} is {found.get(name, 'missing')} and should be {expected}"
+        for name, expected in promised.items()
+        if found.get(name) != expected
+    ]
+    if wrong:
+        raise BundleError(
+            f"{file} is not the graph that bundle.json describes, leaving the batch aside: "
+            f"{'; '.join(wrong)}; export the model again"
+        )
 
 
 def _available(provider: str) -> str:

@@ -1,7 +1,7 @@
 """The shared cache: Redis, which may only ever make things faster.
 
 Timeouts are tens of milliseconds and nothing is retried. After a failure Redis is left alone for a
-second, so that a dead server costs one timeout a second and not one a request.
+while, so that a dead server costs one timeout a second and not one a request.
 """
 
 import time
@@ -13,18 +13,20 @@ from redis.retry import Retry
 from service.core.errors import CacheError
 
 _TIMEOUT_SECONDS = 0.05
-_REST_SECONDS = 1.0
 
 
 class RedisCache:
     """Satisfies `Cache`; fails open."""
 
-    def __init__(self, url: str, *, ttl_seconds: int = 7 * 24 * 3600) -> None:
+    def __init__(
+        self, url: str, *, ttl_seconds: int = 7 * 24 * 3600, rest_seconds: float = 1.0
+    ) -> None:
         """Prepare a pool of connections; nothing is opened yet.
 
         Args:
             url: `redis://[:password@]host:port/db`, `rediss://` or `unix://`.
             ttl_seconds: How long a value is kept.
+            rest_seconds: How long Redis is left alone after a failure.
 
         Raises:
             CacheError: The URL is none.
@@ -37,14 +39,17 @@ class RedisCache:
                 retry=Retry(NoBackoff(), 0),
                 health_check_interval=0,
             )
-        except ValueError as exc:
+            # An option that redis-py does not know shows only when a connection is made.
+            self._redis.connection_pool.make_connection()
+        except (ValueError, TypeError) as exc:
             raise CacheError(f"not a Redis URL: {exc}") from exc
         self._ttl_seconds = ttl_seconds
+        self._rest_seconds = rest_seconds
         self._down_until = 0.0
 
     @property
     def degraded(self) -> bool:
-        """Whether Redis failed within the last second."""
+        """Whether Redis failed just now and is being left alone."""
         return time.monotonic() < self._down_until
 
     def get(self, key: str) -> bytes | None:
@@ -54,7 +59,7 @@ class RedisCache:
         try:
             value = self._redis.get(key)
         except redis.RedisError:
-            self._down_until = time.monotonic() + _REST_SECONDS
+            self._rest()
             return None
         return value if isinstance(value, bytes) else None
 
@@ -65,8 +70,11 @@ class RedisCache:
         try:
             self._redis.set(key, value, ex=self._ttl_seconds)
         except redis.RedisError:
-            self._down_until = time.monotonic() + _REST_SECONDS
+            self._rest()
 
     def close(self) -> None:
         """Close the pool's connections."""
         self._redis.close()
+
+    def _rest(self) -> None:
+        self._down_until = time.monotonic() + self._rest_seconds

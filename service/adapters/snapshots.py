@@ -7,24 +7,28 @@ DATA/CURRENT             the serving version
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from service.adapters.faiss_index import FlatBuilder, read_index
-from service.core.errors import IndexCorruptError
+from service.core.errors import IndexCorruptError, StoreError
 from service.core.keys import bundle_digest
 from service.core.manifest import SNAPSHOT_SCHEMA, BundleManifest, Receipt, SnapshotManifest
 from service.core.types import ProductStore, Snapshot
 
 _BATCH = 4096
 _KEEP = 3
+_NAME = re.compile(r"v\d{6,}")
 _FILES = ("index.faiss", "vectors.f16.npy", "products.arrow")
 _COLUMNS = pa.schema([("image_id", pa.string()), ("product_id", pa.string())])
 
@@ -42,7 +46,7 @@ class SnapshotFolder:
             return int(self._current.read_text().strip().removeprefix("v"))
         except FileNotFoundError:
             return None
-        except ValueError as exc:
+        except (OSError, ValueError) as exc:
             raise IndexCorruptError(
                 f"{self._current} does not name a version: run `vitrine reindex` again"
             ) from exc
@@ -51,24 +55,47 @@ class SnapshotFolder:
         """Read a version and check it against its manifest; raises IndexCorruptError."""
         folder = self._folder(version)
         manifest = _read_manifest(folder)
-        for name, expected in manifest.files.items():
+        for name in _FILES:
             path = folder / name
-            if not path.is_file() or _digest(path) != expected:
+            if manifest.files.get(name) != _digest_or_none(path):
                 raise IndexCorruptError(
                     f"{path} is missing or damaged (its checksum differs from the manifest): "
                     "run `vitrine reindex` again"
                 )
         index = read_index(folder / "index.faiss")
-        table = pa.ipc.open_file(pa.memory_map(str(folder / "products.arrow"))).read_all()
-        counts = {"index": len(index), "products": len(table), "manifest": manifest.rows}
-        if len(set(counts.values())) > 1 or index.dim != manifest.dim:
+        table = _read_table(folder / "products.arrow")
+        said = (manifest.version, manifest.rows, manifest.rows, manifest.dim)
+        found = (version, len(index), len(table), index.dim)
+        if said != found:
             raise IndexCorruptError(
-                f"{folder} contradicts itself: rows {counts}, dim {index.dim} and {manifest.dim}"
+                f"{folder} contradicts itself: its manifest says version, vectors, products and "
+                f"dim {said}, its files {found}: run `vitrine reindex` again"
             )
         return Snapshot(manifest, index, _Column(table["image_id"]), _Column(table["product_id"]))
 
     def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
-        """Write a new version from the store's vectors and read it back, not yet current."""
+        """Write a new version from the store's vectors and read it back, not yet current.
+
+        Raises:
+            StoreError: The folder cannot be written.
+            IndexCorruptError: What was written cannot be read back.
+        """
+        with self._writing():
+            version = self._write(store, bundle, receipt)
+        return self.load(version)
+
+    def promote(self, version: int) -> None:
+        """Make a version current, atomically and durably; old versions beyond three are removed."""
+        beside = self._current.with_name("CURRENT.tmp")
+        with self._writing():
+            beside.write_text(f"v{version:06d}\n")
+            _sync(beside)
+            os.replace(beside, self._current)
+            _sync(self._current.parent)
+        for old in sorted(v for v in self._versions() if v <= version)[:-_KEEP]:
+            shutil.rmtree(self._folder(old), ignore_errors=True)
+
+    def _write(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> int:
         version = max(self._versions(), default=0) + 1
         folder = self._folder(version)
         building = folder.with_name(f".{folder.name}.building")
@@ -76,14 +103,14 @@ class SnapshotFolder:
         building.mkdir(parents=True)
         try:
             sequence = store.sequence()
-            rows = _write_rows(building, store, bundle)
+            rows, products = _write_rows(building, store, bundle)
             manifest = SnapshotManifest(
                 version=version,
                 bundle_digest=bundle_digest(bundle),
                 bundle_name=bundle.name,
                 dim=bundle.dim,
                 rows=rows,
-                products=receipt.products,
+                products=products,
                 index_factory=FlatBuilder.factory,
                 sequence=sequence,
                 built_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -97,46 +124,49 @@ class SnapshotFolder:
             _sync(self._root)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-        return self.load(version)
+        return version
 
-    def promote(self, version: int) -> None:
-        """Make a version current, atomically and durably; old versions beyond three are removed."""
-        beside = self._current.with_name("CURRENT.tmp")
-        beside.write_text(f"v{version:06d}\n")
-        _sync(beside)
-        os.replace(beside, self._current)
-        _sync(self._current.parent)
-        for old in sorted(v for v in self._versions() if v <= version)[:-_KEEP]:
-            shutil.rmtree(self._folder(old), ignore_errors=True)
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            where = exc.filename or self._root
+            raise StoreError(f"{where} cannot be written: {exc.strerror or exc}") from exc
 
     def _folder(self, version: int) -> Path:
         return self._root / f"v{version:06d}"
 
     def _versions(self) -> list[int]:
-        return [int(path.name[1:]) for path in self._root.glob("v[0-9]*")]
+        return [int(path.name[1:]) for path in self._root.glob("v*") if _NAME.fullmatch(path.name)]
 
 
-def _write_rows(folder: Path, store: ProductStore, bundle: BundleManifest) -> int:
-    """Stream the store's rows into index, vectors and table; return how many there were."""
+def _write_rows(folder: Path, store: ProductStore, bundle: BundleManifest) -> tuple[int, int]:
+    """Stream the store's rows into index, vectors and table; count rows and their products."""
     digest = bundle_digest(bundle)
     rows = store.count_rows(digest)
     builder = FlatBuilder(bundle.dim)
-    vectors = np.lib.format.open_memmap(
-        folder / "vectors.f16.npy", mode="w+", dtype=np.float16, shape=(rows, bundle.dim)
-    )
-    done = 0
+    header = {"descr": "<f2", "fortran_order": False, "shape": (rows, bundle.dim)}
     with (
+        # Written, not mapped: a full disk is then an error, and not a SIGBUS.
+        (folder / "vectors.f16.npy").open("wb") as vectors,
         pa.OSFile(str(folder / "products.arrow"), "wb") as sink,
         pa.ipc.new_file(sink, _COLUMNS) as table,
     ):
+        np.lib.format.write_array_header_1_0(vectors, header)
         for part in store.rows(digest, _BATCH):
             builder.add(part.vectors)
-            vectors[done : done + len(part.image_ids)] = part.vectors
+            vectors.write(part.vectors.astype("<f2").tobytes())
             table.write(pa.record_batch([part.image_ids, part.product_ids], schema=_COLUMNS))
-            done += len(part.image_ids)
-    vectors.flush()
     builder.write(folder / "index.faiss")
-    return done
+    return rows, pc.count_distinct(_read_table(folder / "products.arrow")["product_id"]).as_py()
+
+
+def _read_table(path: Path) -> pa.Table:
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowException) as exc:
+        raise IndexCorruptError(f"{path} cannot be read: run `vitrine reindex` again") from exc
 
 
 def _read_manifest(folder: Path) -> SnapshotManifest:
@@ -153,6 +183,13 @@ def _read_manifest(folder: Path) -> SnapshotManifest:
         raise IndexCorruptError(
             f"{path} cannot be read as a snapshot manifest: run `vitrine reindex` again"
         ) from exc
+
+
+def _digest_or_none(path: Path) -> str | None:
+    try:
+        return _digest(path)
+    except OSError:
+        return None
 
 
 def _digest(path: Path) -> str:

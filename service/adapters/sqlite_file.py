@@ -79,10 +79,22 @@ class SqliteFile:
             raise StoreError(f"{self._path}: {exc}") from exc
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{self._path.parent} cannot be written: {exc.strerror}") from exc
         connection = sqlite3.connect(
             self._path, timeout=30, isolation_level=None, check_same_thread=False
         )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Set the connection up; raises StoreError on a file of another schema."""
         # Rows are a kilobyte and more; larger pages leave less of each one empty.
         connection.execute("PRAGMA page_size=16384")
         connection.execute("PRAGMA journal_mode=WAL")
@@ -91,12 +103,10 @@ class SqliteFile:
         if found == 0:
             found = self._create(connection)
         if found != self._version:
-            connection.close()
             raise StoreError(
                 f"{self._path} has schema {found}, this Vitrine reads {self._version}: "
                 "use the Vitrine that wrote it, or reindex into another data directory"
             )
-        return connection
 
     def _create(self, connection: sqlite3.Connection) -> int:
         """Make the tables unless another process was faster; return the schema's version."""

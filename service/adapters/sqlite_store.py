@@ -49,6 +49,8 @@ CREATE TABLE runs (number INTEGER PRIMARY KEY AUTOINCREMENT, began_at TEXT NOT N
 """
 _FIELDS = "id, title, category, brand, price, currency, availability, url, attributes"
 _BUNDLE = "(SELECT number FROM bundles WHERE digest = ?)"
+# Parameters are limited to 32,766; a list in one of them is not.
+_LISTED = "(SELECT value FROM json_each(?))"
 
 
 class SqliteStore:
@@ -114,11 +116,15 @@ class SqliteStore:
         removed = 0
         with self._file.writing() as db:
             # A product of which no picture could be read keeps those it had.
-            db.execute(
-                "DELETE FROM product_images WHERE run <> ? AND product_id IN"
-                " (SELECT product_id FROM product_images WHERE run = ?)",
-                (run, run),
+            replaced = (
+                "run <> ? AND product_id IN (SELECT product_id FROM product_images WHERE run = ?)"
             )
+            db.execute(
+                "INSERT INTO changes (product_id, operation, at)"
+                f" SELECT DISTINCT product_id, 'put', ? FROM product_images WHERE {replaced}",
+                (_now(), run, run),
+            )
+            db.execute(f"DELETE FROM product_images WHERE {replaced}", (run, run))
             if delete_missing:
                 db.execute(
                     "INSERT INTO changes (product_id, operation, at)"
@@ -168,9 +174,8 @@ class SqliteStore:
 
     def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
         """Return those of the products that exist, by id."""
-        marks = ",".join("?" * len(product_ids))
         with self._file.reading() as db:
-            return _stored(db, f"WHERE id IN ({marks})", product_ids)
+            return _stored(db, f"WHERE id IN {_LISTED}", (json.dumps(product_ids),))
 
     def list_products(self, limit: int) -> list[StoredProduct]:
         """Return the first products by insertion."""
@@ -232,12 +237,11 @@ def _values(product: Product) -> tuple[str | float | None, ...]:
 def _stored(db: Connection, where: str, values: Sequence[object]) -> dict[str, StoredProduct]:
     query = f"SELECT {_FIELDS}, updated_at FROM products {where}"
     found = {row[0]: row for row in db.execute(query, tuple(values))}
-    marks = ",".join("?" * len(found))
     images: dict[str, list[str]] = {}
     for product_id, image in db.execute(
-        f"SELECT product_id, image_id FROM product_images WHERE product_id IN ({marks})"
+        f"SELECT product_id, image_id FROM product_images WHERE product_id IN {_LISTED}"
         " ORDER BY product_id, position",
-        tuple(found),
+        (json.dumps(list(found)),),
     ):
         images.setdefault(product_id, []).append(image.hex())
     return {

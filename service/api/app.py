@@ -1,17 +1,19 @@
 """The application: parts in, a FastAPI app out."""
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from service import __version__
 from service.api.errors import install_error_handlers
 from service.api.health import make_health_routes
-from service.api.limits import BodyLimit
+from service.api.limits import Admission, BodyLimit
 from service.api.metrics import Metrics
 from service.api.observe import Observe
+from service.api.openapi import DescribedApp
 from service.api.routes import make_routes
 from service.api.serving import Serving
 
@@ -19,21 +21,23 @@ _WEB = Path(__file__).parents[1] / "web"
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-cache",  # Kept, but asked for again: an upgrade shows at once.
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
 
-def create_app(serving: Serving, *, max_image_bytes: int) -> FastAPI:
+def create_app(serving: Serving, *, max_image_bytes: int, max_in_flight: int = 256) -> FastAPI:
     """Build the app.
 
     Args:
         serving: The parts of this process, opened and closed by the caller.
         max_image_bytes: Of one picture; a body may be as large as that in base64.
+        max_in_flight: Searches at once, waiting ones included.
     """
     max_body_bytes = max_image_bytes * 4 // 3 + 65_536
     metrics = Metrics(serving)
-    app = FastAPI(
+    app = DescribedApp(
         title="Vitrine",
         version=__version__,
         summary="Visual product search: what do we sell that looks like this picture?",
@@ -41,12 +45,21 @@ def create_app(serving: Serving, *, max_image_bytes: int) -> FastAPI:
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(Observe, metrics=metrics)
     install_error_handlers(app)
-    app.include_router(make_routes(serving, metrics, max_body_bytes))
+    app.include_router(make_routes(serving, metrics, Admission(max_in_flight), max_body_bytes))
     app.include_router(make_health_routes(serving, metrics))
 
     @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
+    async def page() -> FileResponse:
         return FileResponse(_WEB / "index.html", headers=_PAGE_HEADERS)
 
-    app.mount("/static", StaticFiles(directory=_WEB), name="static")
+    app.mount("/static", _PageFiles(directory=_WEB), name="static")
     return app
+
+
+class _PageFiles(StaticFiles):
+    """The files of the page, which is among them and no less guarded here."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(_PAGE_HEADERS)
+        return response

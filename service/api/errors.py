@@ -5,8 +5,9 @@ from http import HTTPStatus
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service.api.schemas import Problem
 from service.core import errors
@@ -32,6 +33,7 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CacheError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+_CLIENT_GONE = 499  # As nginx has it: the caller hung up before the body was whole.
 _RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS: "1", HTTPStatus.SERVICE_UNAVAILABLE: "5"}
 _HTTP_CODES = {
     HTTPStatus.NOT_FOUND: "not_found",
@@ -39,13 +41,29 @@ _HTTP_CODES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
 }
+_HTTP_DETAILS = {
+    HTTPStatus.NOT_FOUND: "nothing is served at this address; /docs lists what is",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address does not take that method; `Allow` lists which",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than the service accepts",
+}
+# Messages that name files of this machine, and what a caller is told instead.
+_NAMES_FILES: dict[type[errors.VitrineError], str] = {
+    errors.IndexCorruptError: "the index on disk is damaged: run `vitrine reindex` again",
+    errors.StoreError: "the catalogue database refused; the service's log says why",
+    errors.BundleError: "the model bundle cannot be used; the service's log says why",
+}
 _log = structlog.get_logger()
+
+
+def public_detail(exc: errors.VitrineError) -> str:
+    """Return what a caller may know of an error: all but the files of this machine."""
+    return _NAMES_FILES.get(type(exc), str(exc))
 
 
 def problem(request: Request, status: HTTPStatus, code: str, detail: str) -> JSONResponse:
     """Answer with a problem+json body."""
     body = Problem(
-        type=f"https://vitrine.dev/problems/{code}",
+        type="about:blank",
         title=status.phrase,
         status=status,
         detail=detail,
@@ -63,6 +81,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.VitrineError, _on_vitrine_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_client_gone)
     app.add_exception_handler(Exception, _on_unexpected_error)
 
 
@@ -70,8 +89,10 @@ async def _on_vitrine_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, errors.VitrineError)
     status = STATUS[type(exc)]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.warning("request_failed", code=exc.code, detail=str(exc))
-    return problem(request, status, exc.code, str(exc))
+        _log.warning(
+            "request_failed", code=exc.code, detail=str(exc), request_id=request.state.request_id
+        )
+    return problem(request, status, exc.code, public_detail(exc))
 
 
 async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse:
@@ -88,12 +109,20 @@ async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
     status = HTTPStatus(exc.status_code)
     code = _HTTP_CODES.get(status, "invalid_request")
-    response = problem(request, status, code, str(exc.detail))
+    response = problem(request, status, code, _HTTP_DETAILS.get(status, str(exc.detail)))
     response.headers.update(exc.headers or {})
     return response
 
 
+async def _on_client_gone(request: Request, exc: Exception) -> Response:
+    return Response(status_code=_CLIENT_GONE)  # Nobody reads it, but it is counted.
+
+
 async def _on_unexpected_error(request: Request, exc: Exception) -> JSONResponse:
-    _log.exception("unexpected_error", exc_info=exc)
+    request_id = request.state.request_id
+    _log.exception("unexpected_error", exc_info=exc, request_id=request_id)
     detail = "something went wrong on our side; the log has it under this request_id"
-    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
+    response = problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
+    # Starlette answers these outside of every middleware, `Observe` included.
+    response.headers["X-Request-ID"] = request_id
+    return response

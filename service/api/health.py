@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.api.metrics import Metrics
-from service.api.routes import problems
+from service.api.openapi import problems
 from service.api.schemas import HealthOut
 from service.api.serving import Serving
 
@@ -14,8 +14,9 @@ def make_health_routes(serving: Serving, metrics: Metrics) -> APIRouter:
     """Build `/livez`, `/readyz` and `/metrics`."""
     router = APIRouter(tags=["operations"])
 
+    # Not in the thread pool, whose threads may all be busy with searches.
     @router.get("/livez", summary="The process runs")
-    def livez() -> dict[str, str]:
+    async def livez() -> dict[str, str]:
         return {"status": "ok"}
 
     @router.get(
@@ -34,8 +35,13 @@ def make_health_routes(serving: Serving, metrics: Metrics) -> APIRouter:
             index_version=snapshot.manifest.version,
         )
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-    def get_metrics() -> Response:
+    @router.get(
+        "/metrics",
+        summary="Prometheus metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    async def get_metrics() -> Response:
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -1,19 +1,45 @@
-"""Bodies beyond the limit are refused as problem+json.
+"""What a process takes on: how large a body, how many searches at once; more is refused at once."""
 
-FastAPI's own `max_body_size` counts what is read, but answers a declared Content-Length in plain
-text; this answers those first, before anything is read.
-"""
-
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.errors import problem
+from service.core.errors import OverloadedError
+
+
+class Admission:
+    """Counts searches from before their body is read; used on the event loop alone."""
+
+    def __init__(self, max_in_flight: int) -> None:
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Hold a place.
+
+        Raises:
+            OverloadedError: All places are taken.
+        """
+        if self._in_flight >= self._max_in_flight:
+            raise OverloadedError("the service is at capacity; try again in a moment")
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
 
 
 class BodyLimit:
-    """Pure ASGI; stands inside `Observe`, which gives the request its id."""
+    """Refuses a declared Content-Length beyond the limit, before anything is read.
+
+    FastAPI's own `max_body_size` counts what is read, but answers these in plain text. Pure ASGI;
+    stands inside `Observe`, which gives the request its id.
+    """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self._app = app

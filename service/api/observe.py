@@ -38,7 +38,9 @@ class Observe:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
+            # A mount has no route of its own, but is in the root path.
+            mounted: str = scope.get("root_path") or "unmatched"
+            route: str = getattr(scope.get("route"), "path", mounted)
             seconds = time.perf_counter() - start
             self._metrics.count_request(scope["method"], route, status, seconds)
 

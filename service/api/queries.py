@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from service.api.schemas import MAX_LIMIT, SearchRequest
+from service.api.schemas import SearchRequest
 from service.core.errors import InvalidQueryError
 
 _FIELDS = {"file", "image_base64", "limit"}
@@ -42,18 +42,27 @@ async def read_query(request: Request, max_part_bytes: int) -> PictureQuery:
         return _from_fields(await _json(request), None)
     if kind == "multipart/form-data":
         async with request.form(max_part_size=max_part_bytes) as form:
-            return await _from_form(dict(form))
+            return await _from_form(_once_each(form))
     raise HTTPException(415, "send multipart/form-data with a `file`, or application/json")
 
 
 async def _json(request: Request) -> dict[str, Any]:
     try:
         body = await request.json()
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidQueryError(f"the body is not JSON: {exc}") from exc
     if not isinstance(body, dict):
         raise InvalidQueryError("the body must be a JSON object")
     return body
+
+
+def _once_each(form: FormData) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if name in fields:
+            raise InvalidQueryError(f"`{name}` is given twice")
+        fields[name] = value
+    return fields
 
 
 async def _from_form(form: dict[str, Any]) -> PictureQuery:
@@ -92,41 +101,3 @@ def _decode_base64(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as exc:
         raise InvalidQueryError(f"`image_base64` is not base64: {exc}") from exc
-
-
-SEARCH_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "JPEG, PNG or WebP.",
-                        },
-                        "limit": {
-                            "type": "integer",
-                            "minimum": 1,
-                            "maximum": MAX_LIMIT,
-                            "default": 10,
-                            "description": "Products wanted.",
-                        },
-                    },
-                }
-            },
-            "application/json": {
-                "schema": SearchRequest.model_json_schema(),
-                "examples": {
-                    "picture": {
-                        "summary": "A picture as base64",
-                        "value": {"image_base64": "/9j/4AAQSkZJRgABAQ...", "limit": 10},
-                    }
-                },
-            },
-        },
-    }
-}

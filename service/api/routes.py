@@ -2,17 +2,20 @@
 
 import re
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from service.api.errors import public_detail
+from service.api.limits import Admission
 from service.api.metrics import Metrics
-from service.api.queries import SEARCH_BODY, read_query
+from service.api.openapi import SEARCH_BODY, problems
+from service.api.queries import read_query
 from service.api.schemas import (
+    MAX_LIMIT,
     BundleOut,
     IndexOut,
-    Problem,
     ProductOut,
     ProductsOut,
     SearchResponse,
@@ -24,13 +27,9 @@ _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Document these statuses as problem+json."""
-    content: dict[str, Any] = {"application/problem+json": {}}
-    return {status: {"model": Problem, "content": content} for status in statuses}
-
-
-def make_routes(serving: Serving, metrics: Metrics, max_body_bytes: int) -> APIRouter:
+def make_routes(
+    serving: Serving, metrics: Metrics, admission: Admission, max_body_bytes: int
+) -> APIRouter:
     """Build the routes over the parts of a process."""
     router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
 
@@ -43,18 +42,22 @@ def make_routes(serving: Serving, metrics: Metrics, max_body_bytes: int) -> APIR
     )
     async def search(request: Request) -> Response:
         start = time.perf_counter()
-        query = await read_query(request, max_body_bytes)
-        answer = await run_in_threadpool(serving.search.by_picture, query.data, query.limit)
+        with admission.admitted():
+            query = await read_query(request, max_body_bytes)
+            answer = await run_in_threadpool(serving.search.by_picture, query.data, query.limit)
         metrics.count_answer(answer)
         took_ms = (time.perf_counter() - start) * 1000
         shown = SearchResponse.of(answer, request.state.request_id, took_ms)
         return Response(shown.model_dump_json(), media_type="application/json")
 
-    @router.get("/products", summary="Some products of the catalogue")
-    def list_products(limit: Annotated[int, Query(ge=1, le=200)] = 20) -> ProductsOut:
+    @router.get("/products", summary="Some products of the catalogue", responses=problems(422))
+    def list_products(
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Products wanted.")] = 20,
+    ) -> ProductsOut:
         return ProductsOut(products=[ProductOut.of(p) for p in serving.store.list_products(limit)])
 
-    @router.get("/products/{product_id}", summary="One product", responses=problems(404))
+    # A path, since the ids of a folder of pictures have slashes.
+    @router.get("/products/{product_id:path}", summary="One product", responses=problems(404))
     def get_product(product_id: str) -> ProductOut:
         stored = serving.store.get_many([product_id]).get(product_id)
         if stored is None:
@@ -94,7 +97,7 @@ def make_routes(serving: Serving, metrics: Metrics, max_body_bytes: int) -> APIR
                 dim=encoder.manifest.dim,
                 provider=encoder.provider,
             ),
-            problem=str(problem) if problem else None,
+            problem=public_detail(problem) if problem else None,
         )
 
     return router

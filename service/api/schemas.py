@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.api.examples import ANSWER, PROBLEM
 from service.core.manifest import SnapshotManifest
 from service.core.types import StoredProduct
 from service.pipeline.search import Answer, Found
@@ -26,8 +27,8 @@ class SearchRequest(BaseModel):
 class ImageOut(BaseModel):
     """One picture of a product."""
 
-    image_id: str
-    url: str
+    image_id: str = Field(description="SHA-256 of its bytes.")
+    url: str = Field(description="Where a small copy of it is served.")
 
 
 class ProductOut(BaseModel):
@@ -38,12 +39,12 @@ class ProductOut(BaseModel):
     category: str
     brand: str
     price: float | None
-    currency: str
-    availability: str
-    url: str
-    attributes: dict[str, Any]
+    currency: str = Field(description="ISO 4217, where the catalogue says.")
+    availability: str = Field(description="As the catalogue has it, e.g. `in_stock`.")
+    url: str = Field(description="The product's page in the shop.")
+    attributes: dict[str, Any] = Field(description="Every other column of the catalogue.")
     images: list[ImageOut]
-    updated_at: str
+    updated_at: str = Field(description="When a reindex last changed it, ISO 8601.")
 
     @classmethod
     def of(cls, stored: StoredProduct) -> "ProductOut":
@@ -74,7 +75,7 @@ class IndexRef(BaseModel):
     """Which index answered."""
 
     version: int
-    built_at: str
+    built_at: str = Field(description="ISO 8601.")
     bundle: str = Field(description="Name of the model bundle.")
 
     @classmethod
@@ -91,7 +92,7 @@ class ResultOut(BaseModel):
     product_id: str
     similarity: float = Field(description="Cosine of the closest picture, -1 to 1.")
     image_id: str = Field(description="That picture.")
-    image_url: str
+    image_url: str = Field(description="Where a small copy of it is served.")
     matched_images: int = Field(description="Pictures of the product among the neighbours.")
     product: ProductOut
 
@@ -112,14 +113,16 @@ class ResultOut(BaseModel):
 class SearchResponse(BaseModel):
     """The answer to a search."""
 
-    request_id: str
+    model_config = ConfigDict(json_schema_extra={"examples": [ANSWER]})
+
+    request_id: str = Field(description="Also in `X-Request-ID`, which a caller may send.")
     image_id: str = Field(description="Identity of the query picture: the SHA-256 of its bytes.")
     index: IndexRef
     total: int = Field(description="Results in this answer.")
-    took_ms: float
+    took_ms: float = Field(description="From the first byte read to the answer, milliseconds.")
     timings: dict[str, float] = Field(description="Milliseconds by stage.")
     degraded: list[str] = Field(description="What was not working, though the answer is whole.")
-    results: list[ResultOut]
+    results: list[ResultOut] = Field(description="Best first; a product appears once.")
 
     @classmethod
     def of(cls, answer: Answer, request_id: str, took_ms: float) -> "SearchResponse":
@@ -141,9 +144,9 @@ class BundleOut(BaseModel):
 
     name: str
     version: str
-    digest: str
-    dim: int
-    provider: str
+    digest: str = Field(description="Of all that changes a vector.")
+    dim: int = Field(description="Length of a vector.")
+    provider: str = Field(description="Execution provider in use: cpu, cuda or openvino.")
 
 
 class IndexOut(BaseModel):
@@ -153,7 +156,7 @@ class IndexOut(BaseModel):
     built_at: str
     rows: int = Field(description="Pictures.")
     products: int
-    index_factory: str
+    index_factory: str = Field(description="Kind of the index, as FAISS names it.")
     sequence: int = Field(description="Number of the catalogue's last write when it was built.")
     bundle: BundleOut
     problem: str | None = Field(description="Why a newer version is not being served, if so.")
@@ -170,12 +173,14 @@ class HealthOut(BaseModel):
 class Problem(BaseModel):
     """An error, after RFC 9457."""
 
-    type: str
-    title: str
+    model_config = ConfigDict(json_schema_extra={"examples": [PROBLEM]})
+
+    type: str = Field(description="A URI that stands for the code.")
+    title: str = Field(description="The status in words.")
     status: int
-    detail: str
-    code: str
-    request_id: str
+    detail: str = Field(description="What was wrong this time, and the way out.")
+    code: str = Field(description="Stable; what a program should look at.")
+    request_id: str = Field(description="Find it in the service's log.")
 
 
 def image_url(image_id: str) -> str:

@@ -1,11 +1,12 @@
 """The `vitrine` command: one module a group of subcommands."""
 
 import sys
+from collections.abc import Sequence
 
 import typer
-from rich.console import Console
 
 from service.cli import demo, evaluate, query, reindex, serve
+from service.cli.options import console
 from service.core.errors import VitrineError
 
 app = typer.Typer(
@@ -22,10 +23,14 @@ app.command()(query.embed)
 app.command()(evaluate.evaluate)
 
 
-def main() -> None:
-    """Run a command; an error of Vitrine is one line and exit status 2."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command, of `sys.argv` by default; an error of Vitrine is one line and exit status 2.
+
+    Raises:
+        SystemExit: Always, with the exit status.
+    """
     try:
-        app()
+        app(arguments)
     except VitrineError as exc:
-        Console(stderr=True).print(f"vitrine: {exc}", style="red", highlight=False, soft_wrap=True)
+        console(stderr=True).print(f"vitrine: {exc}", style="red", soft_wrap=True)
         sys.exit(2)

@@ -11,10 +11,9 @@ import typer
 import uvicorn
 
 from service.adapters.catalog_sources import open_source
-from service.api.app import create_app
 from service.cli.options import settings_with
 from service.cli.reindex import run_reindex, show_receipt
-from service.cli.serve import run_server
+from service.cli.serve import make_app, run_server
 from service.demo.catalog import encode, write_catalog
 from service.demo.contact_sheet import contact_sheet
 from service.demo.products import products
@@ -77,14 +76,14 @@ def _write_pictures(folder: Path, count: int) -> tuple[Path, list[Path]]:
 def _search_once(settings: Settings, picture: Path) -> None:
     """Serve on a free port just long enough for one real search; print the answer."""
     with serving(settings) as parts:
-        app = create_app(parts, max_image_bytes=settings.max_image_bytes)
+        app = make_app(parts, settings)
         config = uvicorn.Config(app, host=settings.host, port=0, log_level="warning")
         server = uvicorn.Server(config)
         socket = config.bind_socket()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
         thread.start()
         try:
-            host, port = socket.getsockname()
+            host, port, *_ = socket.getsockname()
             response = httpx.post(
                 f"http://{host}:{port}/v1/search",
                 files={"file": picture.read_bytes()},

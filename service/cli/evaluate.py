@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from service.adapters.evaluation_tasks import read_tasks
-from service.cli.options import Bundle, settings_with
+from service.cli.options import Bundle, console, settings_with
 from service.pipeline.evaluate import TaskResult, evaluate_task
 from service.wiring import make_encoder
 
@@ -28,7 +27,7 @@ def evaluate(
         body = {"bundle": encoder.bundle_digest, "tasks": [asdict(result) for result in results]}
         typer.echo(json.dumps(body))
     else:
-        Console().print(_table(results))
+        console().print(_table(results))
 
 
 def _table(results: list[TaskResult]) -> Table:

@@ -1,10 +1,11 @@
-"""Options that several commands share, and how they become Settings."""
+"""What several commands share: options, how they become Settings, and where they print."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from rich.console import Console
 
 from service.settings import Settings
 
@@ -16,6 +17,11 @@ Bundle = Annotated[
     Path | None,
     typer.Option(help="Folder of the model bundle. [default: VITRINE_BUNDLE, else the shipped]"),
 ]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that prints text as it is: a catalogue's "[new]" or ":-)" is no markup."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def settings_with(**overrides: Any) -> Settings:

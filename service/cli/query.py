@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from service.cli.options import Bundle, DataDir, settings_with
+from service.cli.options import Bundle, DataDir, console, settings_with
 from service.core.errors import InvalidQueryError, VitrineError
 from service.pipeline.search import Answer
 from service.wiring import serving
@@ -81,4 +80,4 @@ def _show(answer: Answer) -> None:
         price = "" if product.price is None else f"{product.price:.2f} {product.currency}".strip()
         row = (f"{found.hit.similarity:.3f}", product.id, product.title, product.category, price)
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)

@@ -1,11 +1,11 @@
 """`vitrine reindex`: a catalogue in, a receipt out."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.table import Table
 
 from service.adapters.catalog_sources import open_source
-from service.cli.options import Bundle, DataDir, settings_with
+from service.cli.options import Bundle, DataDir, console, settings_with
 from service.core.errors import ReindexFailedError
 from service.core.types import CatalogSource, Failure
 from service.pipeline.reindex import Outcome, ReindexOptions, ThumbnailPolicy
@@ -61,7 +61,7 @@ def reindex(
     try:
         outcome = run_reindex(settings, catalog, options)
     except ReindexFailedError as exc:
-        _show_failures(Console(stderr=True), exc.failures)
+        _show_failures(exc.failures)
         typer.secho(f"vitrine: {exc}", fg="red", err=True)
         raise typer.Exit(1) from exc
     show_receipt(outcome, settings.data_dir, as_json=as_json)
@@ -75,7 +75,7 @@ def run_reindex(settings: Settings, catalog: CatalogSource, options: ReindexOpti
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
     )
     with reindexing(settings) as flow, bar:
         task = bar.add_task("indexing", total=catalog.total)
@@ -108,20 +108,17 @@ def show_receipt(outcome: Outcome, data_dir: Path, *, as_json: bool = False) -> 
     for what, count in rows.items():
         table.add_row(what, f"{count:,}")
     table.add_row("seconds", f"{receipt.seconds:.1f}")
-    Console().print(table)
-    _show_failures(Console(stderr=True), outcome.failures)
+    console().print(table)
+    _show_failures(outcome.failures)
 
 
-def _show_failures(console: Console, failures: "list[Failure] | tuple[Failure, ...]") -> None:
+def _show_failures(failures: Sequence[Failure]) -> None:
+    stderr = console(stderr=True)
     for failure in failures[:_SHOWN_FAILURES]:
-        console.print(
-            f"failed: {failure.product_id} ({failure.image}): {failure.reason}",
-            style="yellow",
-            highlight=False,
-            soft_wrap=True,
-        )
+        line = f"failed: {failure.product_id} ({failure.image}): {failure.reason}"
+        stderr.print(line, style="yellow", soft_wrap=True)
     if len(failures) > _SHOWN_FAILURES:
-        console.print(f"... and {len(failures) - _SHOWN_FAILURES} more; --json lists all")
+        stderr.print(f"... and {len(failures) - _SHOWN_FAILURES} more; --json lists all")
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:

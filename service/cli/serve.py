@@ -1,11 +1,15 @@
 """`vitrine serve`: the REST service."""
 
+import sys
 from typing import Annotated
 
+import structlog
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from service.api.app import create_app
+from service.api.serving import Serving
 from service.cli.options import Bundle, DataDir, settings_with
 from service.settings import Settings
 from service.wiring import serving
@@ -23,6 +27,32 @@ def serve(
 
 def run_server(settings: Settings) -> None:
     """Serve until interrupted; a new index is picked up while serving."""
+    _log_as_json()
     with serving(settings) as parts:
-        app = create_app(parts, max_image_bytes=settings.max_image_bytes)
-        uvicorn.run(app, host=settings.host, port=settings.port, log_level="info", access_log=False)
+        uvicorn.run(
+            make_app(parts, settings),
+            host=settings.host,
+            port=settings.port,
+            log_level="info",
+            access_log=False,
+        )
+
+
+def make_app(parts: Serving, settings: Settings) -> FastAPI:
+    """Build the app with the limits that the settings name."""
+    return create_app(
+        parts, max_image_bytes=settings.max_image_bytes, max_in_flight=settings.max_in_flight
+    )
+
+
+def _log_as_json() -> None:
+    """Write a JSON line an event on stderr; tracebacks go without the values of variables."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,85 +1,91 @@
 """Natural batching: an idle encoder takes a picture at once, a busy one all that queued since.
 
-    submit -> bounded queue -> worker: first + all waiting, up to max_batch -> encode -> futures
+    encode -> encoder idle? lead : queue and wait
+    lead   -> own picture + all waiting, up to max_batch -> results to their callers
+           -> the first still waiting leads next
 
-No timer: a batch forms only while the encoder is busy, so a lone request never waits for company.
+No timer, and no thread of its own: a batch forms only while the encoder is busy, and a lone picture
+runs in its caller's thread without a hand-over.
 """
 
-from concurrent.futures import Future
-from queue import Empty, Full, Queue
-from threading import Thread
+from collections import deque
+from threading import Event, Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.errors import OverloadedError
 from service.core.types import Encoder, Pixels
 
-_Job = tuple[Pixels, "Future[NDArray[np.float32]]"]
+
+class _Job:
+    """One picture in the queue; its caller is woken with a result, or to lead the next batch."""
+
+    __slots__ = ("failure", "pixels", "vector", "woken")
+
+    def __init__(self, pixels: Pixels) -> None:
+        self.pixels = pixels
+        self.woken = Event()
+        self.vector: NDArray[np.float32] | None = None
+        self.failure: Exception | None = None
 
 
 class Batcher:
-    """One worker thread in front of an encoder."""
+    """Stands in front of an encoder; safe to call from any number of threads."""
 
-    def __init__(self, encoder: Encoder, *, max_batch: int = 16, max_queue: int = 256) -> None:
-        """Start the worker.
+    def __init__(self, encoder: Encoder, *, max_batch: int = 16) -> None:
+        """Prepare an empty queue.
 
         Args:
-            encoder: What runs the batches.
+            encoder: What runs the batches, one at a time.
             max_batch: Pictures a run.
-            max_queue: Pictures that may wait; more are refused.
         """
         self._encoder = encoder
         self._max_batch = max_batch
-        self._queue: Queue[_Job | None] = Queue(max_queue)
-        self._worker = Thread(target=self._work, name="encoder", daemon=True)
-        self._worker.start()
+        self._lock = Lock()
+        self._waiting: deque[_Job] = deque()
+        self._busy = False
 
-    def submit(self, pixels: Pixels) -> "Future[NDArray[np.float32]]":
-        """Queue one (size, size, 3) picture; the future gives its (dim,) vector.
+    def encode(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Embed one (size, size, 3) picture into its (dim,) vector; blocks until it is there."""
+        job = _Job(pixels)
+        if self._must_wait(job):
+            job.woken.wait()
+        if job.vector is None and job.failure is None:
+            self._lead(job)
+        if job.failure is not None:
+            raise job.failure
+        assert job.vector is not None  # set by whoever led its batch
+        return job.vector
 
-        Raises:
-            OverloadedError: The queue is full.
-        """
-        future: Future[NDArray[np.float32]] = Future()
+    def _must_wait(self, job: _Job) -> bool:
+        """Take the encoder if it is idle, else join the queue."""
+        with self._lock:
+            if self._busy:
+                self._waiting.append(job)
+                return True
+            self._busy = True
+            return False
+
+    def _lead(self, job: _Job) -> None:
+        """Run the job and what waits as one batch, then hand the encoder on."""
+        with self._lock:
+            others = min(self._max_batch - 1, len(self._waiting))
+            jobs = [job, *(self._waiting.popleft() for _ in range(others))]
         try:
-            self._queue.put_nowait((pixels, future))
-        except Full as exc:
-            raise OverloadedError("the service is at capacity; try again in a moment") from exc
-        return future
-
-    def close(self) -> None:
-        """Finish what is queued, then stop the worker."""
-        self._queue.put(None)
-        self._worker.join()
-
-    def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
-            jobs, closing = self._gather(job)
-            self._encode([j for j in jobs if j[1].set_running_or_notify_cancel()])
-            if closing:
-                return
-
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        jobs = [first]
-        while len(jobs) < self._max_batch:
-            try:
-                job = self._queue.get_nowait()
-            except Empty:
-                break
-            if job is None:
-                return jobs, True
-            jobs.append(job)
-        return jobs, False
-
-    def _encode(self, jobs: list[_Job]) -> None:
-        if not jobs:
-            return
-        try:
-            vectors = self._encoder.encode(np.stack([pixels for pixels, _ in jobs]))
+            vectors = self._encoder.encode(np.stack([each.pixels for each in jobs]))
+            for each, vector in zip(jobs, vectors, strict=True):
+                each.vector = vector
         except Exception as exc:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
-            for _, future in jobs:
-                future.set_exception(exc)
-            return
-        for (_, future), vector in zip(jobs, vectors, strict=True):
-            future.set_result(vector)
+            for each in jobs:
+                each.failure = exc
+        finally:
+            self._hand_on()
+            for each in jobs[1:]:
+                each.woken.set()
+
+    def _hand_on(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().woken.set()
+            else:
+                self._busy = False

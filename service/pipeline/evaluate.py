@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.errors import CatalogSourceError
 from service.core.metrics import mean_average_precision, precision_at
 from service.core.preprocess import decode_for, preprocess
 from service.core.tasks import Item, Task
@@ -41,9 +42,19 @@ class TaskResult:
 
 
 def evaluate_task(task: Task, encoder: Encoder) -> TaskResult:
-    """Measure an encoder at one task; a query never finds itself."""
+    """Measure an encoder at one task; a query never finds itself.
+
+    Raises:
+        CatalogSourceError: The task has no queries, or no gallery.
+        InvalidImageError: One of its pictures cannot be decoded.
+    """
     queries, query_vectors = _embed(task.queries(), encoder)
     gallery, gallery_vectors = _embed(task.gallery(), encoder)
+    if not queries or not gallery:
+        raise CatalogSourceError(
+            f"task {task.name!r} has {len(queries)} queries and {len(gallery)} gallery pictures; "
+            "look at its files, where and hold_out"
+        )
     right_by_label = [_agreement(task, queries, gallery, i) for i in range(len(task.labels))]
     gallery_ids = np.array([item.id for item in gallery])
     itself = np.array([item.id for item in queries])[:, None] == gallery_ids[None, :]
@@ -60,7 +71,7 @@ def evaluate_task(task: Task, encoder: Encoder) -> TaskResult:
         p5=precision_at(found, min(5, depth)),
         map50=mean_average_precision(found, right.sum(axis=1)),
         p1_by_label={
-            name: precision_at(np.take_along_axis(agrees, order, axis=1), 1)
+            name: precision_at(np.take_along_axis(agrees & ~itself, order, axis=1), 1)
             for name, agrees in zip(task.labels, right_by_label, strict=True)
         },
         chance=float(right.mean()),
@@ -88,7 +99,7 @@ def _embed(items: Iterable[Item], encoder: Encoder) -> tuple[list[Item], Vectors
         for batch in _batches(items):
             kept += [Item(item.id, b"", item.labels) for item in batch]
             vectors.append(encoder.encode(np.stack(list(pool.map(pixels, batch)))))
-    return kept, np.concatenate(vectors)
+    return kept, np.concatenate(vectors) if vectors else np.empty((0, 0), np.float32)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

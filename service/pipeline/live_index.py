@@ -37,7 +37,10 @@ class LiveIndex:
             VitrineError: The only version there is was refused; the error says why.
         """
         if self._snapshot is None:
-            raise self._problem or IndexUnavailableError(
+            if self._problem:
+                # The one error is raised for every request: its traceback must not pile up.
+                raise self._problem.with_traceback(None)
+            raise IndexUnavailableError(
                 "nothing is indexed yet: run `vitrine reindex SOURCE` on this data directory"
             )
         return self._snapshot
@@ -48,10 +51,11 @@ class LiveIndex:
             try:
                 version = self._snapshots.current()
                 served = self.served.version if self.served else None
-                if version is None or version in (served, self._refused):
+                if version is None or version == self._refused:
                     return
-                self._refused = version
-                self._snapshot = self._load(version)
+                if version != served:
+                    self._refused = version
+                    self._snapshot = self._load(version)
                 self._refused = self._problem = None
             except VitrineError as exc:
                 self._problem = exc

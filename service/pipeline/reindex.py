@@ -11,8 +11,9 @@ interrupted run loses at most a batch and the next one embeds only what is missi
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -92,13 +93,29 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A row on its way to the encoder; `pixels` is None where nothing needs to be embedded."""
+    """A row on its way; `pixels` and `thumbnail` are None where they are not needed."""
 
     product: Product
     image_id: str | None = None
     pixels: Pixels | None = None
     thumbnail: Thumbnail | None = None
     failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Pictures decoded but not yet kept, by image id."""
+
+    pixels: dict[str, Pixels] = field(default_factory=dict)
+    thumbnails: dict[str, Thumbnail] = field(default_factory=dict)
+
+    @property
+    def full(self) -> bool:
+        return max(len(self.pixels), len(self.thumbnails)) >= _BATCH
+
+    def clear(self) -> None:
+        self.pixels.clear()
+        self.thumbnails.clear()
 
 
 @dataclass(slots=True)
@@ -162,27 +179,34 @@ class Reindex:
     ) -> tuple[_Counts, int]:
         run = self.store.begin_run()
         counts = _Counts()
-        waiting: dict[str, _Prepared] = {}
-        for done, prepared in enumerate(self._prepared(source, options), start=1):
-            counts.products += self.store.put(prepared.product, run)
-            self._count(prepared, waiting, counts, run)
-            if len(waiting) == _BATCH or done % _COMMIT_ROWS == 0:
-                self._embed(waiting)
-            on_progress(1)
+        waiting = _Waiting()
+        with closing(self._prepared(source, options)) as rows:
+            for done, prepared in enumerate(rows, start=1):
+                counts.products += self.store.put(prepared.product, run)
+                self._count(prepared, waiting, counts, run)
+                if waiting.full or done % _COMMIT_ROWS == 0:
+                    self._embed(waiting)
+                on_progress(1)
         self._embed(waiting)
         _check(counts, options)
         return counts, self.store.finish_run(run, delete_missing=options.delete_missing)
 
-    def _prepared(self, source: CatalogSource, options: ReindexOptions) -> Iterator[_Prepared]:
+    def _prepared(
+        self, source: CatalogSource, options: ReindexOptions
+    ) -> Generator[_Prepared, None, None]:
         """Yield rows in order, read and decoded by a pool at most a window ahead."""
         ahead: deque[Future[_Prepared]] = deque()
-        with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode") as pool:
+        pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
+        try:
             for row in source.rows():
                 ahead.append(pool.submit(self._prepare, row, options))
                 if len(ahead) >= _WINDOW:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+        finally:
+            # An interrupted run does not wait for a window of downloads.
+            pool.shutdown(cancel_futures=True)
 
     def _prepare(self, row: CatalogRow, options: ReindexOptions) -> _Prepared:
         if row.image is None:
@@ -190,16 +214,17 @@ class Reindex:
         try:
             data = self._read(row.image, options.limits)
             image_id = image_digest(data)
-            shown = options.keeps_thumbnail_of(row.image)
-            if self._known(image_id, shown):
+            embedded = self._embedded(image_id)
+            shown = options.keeps_thumbnail_of(row.image) and not self.thumbnails.has(image_id)
+            if embedded and not shown:
                 return _Prepared(row.product, image_id)
             spec = self.encoder.manifest.preprocess
             image = decode_for(spec, data, options.limits)
             return _Prepared(
                 row.product,
                 image_id,
-                preprocess(spec, image),
-                thumbnail(data, image) if shown else None,
+                pixels=None if embedded else preprocess(spec, image),
+                thumbnail=thumbnail(data, image) if shown else None,
             )
         except (InvalidImageError, FetchError) as exc:
             failure = Failure(row.product.id, str(row.image), exc.code, str(exc))
@@ -218,40 +243,35 @@ class Reindex:
         except OSError as exc:
             raise CorruptImageError(f"cannot be read: {exc.strerror or exc}") from exc
 
-    def _known(self, image_id: str, shown: bool) -> bool:
-        """Whether nothing is left to do for a picture, as far as is committed."""
-        return self.store.has_embedding(image_id, self.encoder.bundle_digest) and (
-            not shown or self.thumbnails.has(image_id)
-        )
+    def _embedded(self, image_id: str) -> bool:
+        return self.store.has_embedding(image_id, self.encoder.bundle_digest)
 
-    def _count(
-        self, prepared: _Prepared, waiting: dict[str, _Prepared], counts: _Counts, run: int
-    ) -> None:
+    def _count(self, prepared: _Prepared, waiting: _Waiting, counts: _Counts, run: int) -> None:
         if prepared.failure:
             counts.seen += 1
             counts.failures.append(prepared.failure)
-        if prepared.image_id is None:
+        image_id = prepared.image_id
+        if image_id is None:
             return
         counts.seen += 1
-        self.store.add_image(prepared.product.id, prepared.image_id, run)
+        self.store.add_image(prepared.product.id, image_id, run)
+        if prepared.thumbnail is not None:
+            waiting.thumbnails[image_id] = prepared.thumbnail
         # The pool may have decoded a picture that was still on its way into the store.
-        if (
-            prepared.pixels is None
-            or prepared.image_id in waiting
-            or self._known(prepared.image_id, prepared.thumbnail is not None)
-        ):
+        pixels = prepared.pixels
+        if pixels is None or image_id in waiting.pixels or self._embedded(image_id):
             counts.reused += 1
         else:
             counts.embedded += 1
-            waiting[prepared.image_id] = prepared
+            waiting.pixels[image_id] = pixels
 
-    def _embed(self, waiting: dict[str, _Prepared]) -> None:
+    def _embed(self, waiting: _Waiting) -> None:
         """Encode what is waiting and commit it with the rows that led to it."""
-        if waiting:
-            pixels = [p.pixels for p in waiting.values() if p.pixels is not None]
-            vectors = self.encoder.encode(np.stack(pixels))
-            self.thumbnails.put_many({i: p.thumbnail for i, p in waiting.items() if p.thumbnail})
-            pairs = dict(zip(waiting, vectors, strict=True))
+        if waiting.thumbnails:
+            self.thumbnails.put_many(waiting.thumbnails)
+        if waiting.pixels:
+            vectors = self.encoder.encode(np.stack(list(waiting.pixels.values())))
+            pairs = dict(zip(waiting.pixels, vectors, strict=True))
             self.store.put_embeddings(self.encoder.bundle_digest, pairs)
         self.store.commit()
         waiting.clear()

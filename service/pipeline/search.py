@@ -90,7 +90,6 @@ class Search:
         Raises:
             InvalidImageError: The bytes are no picture that is accepted.
             IndexUnavailableError: Nothing was indexed yet.
-            OverloadedError: Too many pictures are waiting.
         """
         snapshot = self.live.snapshot()
         clock = _Clock()
@@ -122,7 +121,7 @@ class Search:
                 spec = self.encoder.manifest.preprocess
                 pixels = preprocess(spec, decode_for(spec, data, self.limits))
             with clock.stage("embed"):
-                vector = self.batcher.submit(pixels).result()
+                vector = self.batcher.encode(pixels)
             self.cache.set(image_id, vector)
         return Embedding(image_id, vector)
 

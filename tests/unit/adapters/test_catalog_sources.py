@@ -177,3 +177,10 @@ def test_what_cannot_be_a_catalogue_says_what_can(tmp_path: Path) -> None:
         message = refusal(path)
         assert str(path) in message
         assert ".parquet, .csv, .tsv, .jsonl or .ndjson" in message
+
+
+def test_half_a_surrogate_pair_in_jsonl_becomes_a_question_mark(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.jsonl"
+    path.write_text('{"id": "1", "title": "\\ud83d\\udc5f shoe \\ud800", "image": "1.jpg"}\n')
+    (row,) = open_source(path, columns={}).rows()
+    assert row.product.title == "\U0001f45f shoe ?"

@@ -1,0 +1,57 @@
+# Set-up is `make demo` and `make test`; everything else is listed by `make help`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo check format test bench load evaluate gpu-check clean
+
+help:  ## List the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.cpu  ## Install what serving on a CPU needs into .venv.
+
+install-dev: $(VENV)/.dev  ## Install what training, export, tests and checks need besides.
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.cpu: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[cpu]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[cpu,export,train,load,dev]'
+	@touch $@ $(VENV)/.cpu
+
+demo: install  ## Render a demo shop, index it and serve it (DEMO_ONCE=1: one search, then exit).
+	$(BIN)/vitrine demo --products 600 --data-dir data/demo $(if $(DEMO_ONCE),--once)
+
+check: install-dev  ## Lint, format, types and import contracts.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install-dev  ## Apply the formatter and the fixable lint rules.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: install-dev  ## Run the tests.
+	$(BIN)/python -m pytest -m "not gpu"
+
+bench: install-dev  ## Measure against the raw limits; JSON on stdout.
+	@$(BIN)/python -m bench
+
+load: install-dev  ## Run locust for 30 s against a server it starts; HTML report in loadtests/reports.
+	$(BIN)/python -m loadtests.run
+
+evaluate: install  ## Measure the bundle on the real photos in SOURCES=DIR.
+	$(BIN)/vitrine evaluate training/tasks.toml --sources $(SOURCES)
+
+gpu-check: install-dev  ## Run the tests that need a CUDA device.
+	$(BIN)/python -m pytest -m gpu
+
+clean:  ## Remove the environment and everything generated.
+	rm -rf $(VENV) data build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

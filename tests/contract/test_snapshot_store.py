@@ -1,0 +1,86 @@
+"""What every `SnapshotStore` keeps to."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.adapters.snapshots import SnapshotFolder
+from service.core.errors import IndexCorruptError
+from service.core.keys import bundle_digest
+from service.core.manifest import Receipt
+from service.core.types import Product, SnapshotStore
+from support.fakes import FakeProductStore, FakeSnapshots, fake_manifest
+
+BUNDLE = fake_manifest()
+DIGEST = bundle_digest(BUNDLE)
+RECEIPT = Receipt(
+    products=9, seen=9, embedded=5, reused=3, failed=1, removed_products=2, seconds=1.5
+)
+
+
+@pytest.fixture(params=["folder", "fake"])
+def snapshots(request: pytest.FixtureRequest, tmp_path: Path) -> SnapshotStore:
+    return FakeSnapshots() if request.param == "fake" else SnapshotFolder(tmp_path)
+
+
+def filled_store(count: int = 5) -> FakeProductStore:
+    """Product i has pictures i and i + 1."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(count + 1, BUNDLE.dim)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    store = FakeProductStore()
+    run = store.begin_run()
+    for i in range(count):
+        store.put(Product(id=f"p{i}"), run)
+        for j in (i, i + 1):
+            store.add_image(f"p{i}", f"{j:064x}", run)
+    store.put_embeddings(DIGEST, {f"{j:064x}": vector for j, vector in enumerate(vectors)})
+    store.commit()
+    return store
+
+
+def test_before_the_first_reindex_there_is_none(snapshots: SnapshotStore) -> None:
+    assert snapshots.current() is None
+    with pytest.raises(IndexCorruptError):
+        snapshots.load(1)
+
+
+def test_what_is_built_says_what_is_in_it(snapshots: SnapshotStore) -> None:
+    store = filled_store()
+    manifest = snapshots.build(store, BUNDLE, RECEIPT).manifest
+    assert (manifest.rows, manifest.products, manifest.dim) == (10, 5, BUNDLE.dim)
+    assert (manifest.bundle_digest, manifest.bundle_name) == (DIGEST, BUNDLE.name)
+    assert manifest.sequence == store.sequence()
+    assert manifest.receipt == RECEIPT
+
+
+def test_row_i_of_all_three_belongs_together(snapshots: SnapshotStore) -> None:
+    store = filled_store()
+    snapshot = snapshots.load(snapshots.build(store, BUNDLE, RECEIPT).manifest.version)
+    (rows,) = store.rows(DIGEST, 100)
+    assert list(snapshot.product_ids) == rows.product_ids
+    assert list(snapshot.image_ids) == rows.image_ids
+    similarities, found = snapshot.index.search(rows.vectors, 1)
+    np.testing.assert_allclose(similarities, 1, atol=1e-5)
+    assert [rows.image_ids[row] for (row,) in found.tolist()] == rows.image_ids
+
+
+def test_a_version_serves_only_when_promoted(snapshots: SnapshotStore) -> None:
+    first = snapshots.build(filled_store(), BUNDLE, RECEIPT).manifest.version
+    assert snapshots.current() is None
+    snapshots.promote(first)
+    assert snapshots.current() == first
+    second = snapshots.build(filled_store(3), BUNDLE, RECEIPT).manifest.version
+    assert second > first
+    assert snapshots.current() == first
+    snapshots.promote(second)
+    assert snapshots.load(second).manifest.rows == 6
+    snapshots.promote(first)
+    assert snapshots.current() == first
+
+
+def test_an_empty_catalogue_makes_an_empty_index(snapshots: SnapshotStore) -> None:
+    snapshot = snapshots.build(FakeProductStore(), BUNDLE, RECEIPT)
+    assert (len(snapshot.index), len(snapshot.product_ids)) == (0, 0)
+    assert (snapshot.manifest.rows, snapshot.manifest.products) == (0, 0)

@@ -1,0 +1,88 @@
+"""What every `VectorIndex` keeps to: the exact answer, ties in any order."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.adapters.faiss_index import FlatBuilder, read_index
+from service.core.types import VectorIndex, Vectors
+from support.fakes import BruteForceIndex
+
+DIM = 24
+Make = Callable[[Vectors], VectorIndex]
+
+
+@pytest.fixture(params=["faiss", "fake"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    if request.param == "fake":
+        return BruteForceIndex
+
+    def built(vectors: Vectors) -> VectorIndex:
+        builder = FlatBuilder(DIM)
+        for part in np.array_split(vectors, 3):
+            builder.add(part)
+        builder.write(tmp_path / "index.faiss")
+        return read_index(tmp_path / "index.faiss")
+
+    return built
+
+
+def unit(n: int, seed: int) -> Vectors:
+    vectors = np.random.default_rng(seed).normal(size=(n, DIM)).astype(np.float32)
+    scaled: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled
+
+
+def assert_exact(gallery: Vectors, queries: Vectors, limit: int, index: VectorIndex) -> None:
+    """Each answer is right row by row, and as good as brute force; equals may change places."""
+    similarities, rows = index.search(queries, limit)
+    n, k = len(queries), min(limit, len(gallery))
+    assert similarities.shape == rows.shape == (n, k)
+    assert (similarities.dtype, rows.dtype) == (np.float32, np.int64)
+    every = queries @ gallery.T
+    np.testing.assert_allclose(similarities, np.take_along_axis(every, rows, 1), atol=1e-6)
+    np.testing.assert_allclose(similarities, -np.sort(-every, axis=1)[:, :k], atol=1e-6)
+    assert all(len(set(row)) == k for row in rows.tolist())
+
+
+@pytest.mark.parametrize("limit", [1, 7, 50, 51, 1000])
+def test_neighbours_are_those_of_brute_force(make: Make, limit: int) -> None:
+    gallery = unit(50, seed=0)
+    index = make(gallery)
+    assert len(index) == 50
+    assert_exact(gallery, unit(5, seed=1), limit, index)
+
+
+def test_equal_vectors_are_all_found(make: Make) -> None:
+    gallery = unit(12, seed=2)[np.arange(60) % 12]
+    similarities, rows = make(gallery).search(gallery[:1], 5)
+    assert sorted(rows[0].tolist()) == [0, 12, 24, 36, 48]
+    np.testing.assert_allclose(similarities, 1, atol=1e-6)
+    assert_exact(gallery, unit(4, seed=3), 20, make(gallery))
+
+
+def test_vectors_of_any_layout_are_taken(make: Make) -> None:
+    gallery = unit(20, seed=4)
+    index = make(gallery)
+    queries = np.asfortranarray(unit(6, seed=5))[::2]
+    assert not queries.flags.c_contiguous
+    assert_exact(gallery, queries, 3, index)
+
+
+def test_an_empty_index_finds_nothing(make: Make) -> None:
+    index = make(np.empty((0, DIM), np.float32))
+    assert len(index) == 0
+    similarities, rows = index.search(unit(2, seed=6), 10)
+    assert similarities.shape == rows.shape == (2, 0)
+
+
+def test_threads_may_search_at_once(make: Make) -> None:
+    gallery = unit(200, seed=7)
+    index = make(gallery)
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(assert_exact, gallery, unit(3, seed=i), 10, index) for i in range(40)]
+        for job in jobs:
+            job.result()

@@ -1,0 +1,206 @@
+"""The load test itself: a short one passes, and what must not pass does not."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from loadtests.loopback import RemoteHostError, require_loopback
+from loadtests.summary import Figures
+from loadtests.workload import (
+    FIGURES_VARIABLE,
+    WORKLOAD_VARIABLE,
+    Query,
+    Traffic,
+    Workload,
+    with_comment,
+    zipf,
+)
+from service.core.image import decode
+from support.pictures import encoded, photo
+
+ROOT = Path(__file__).parents[2]
+LOAD = [sys.executable, "-m", "loadtests.run"]
+LOCUST = [sys.executable, "-m", "locust", "--locustfile", "loadtests/locustfile.py", "--headless"]
+NAMES = {
+    "image",
+    "page",
+    "product",
+    "search, base64",
+    "search, multipart",
+    "search, no picture",
+}
+
+
+@pytest.mark.integration
+def test_a_short_run_passes_and_leaves_a_report(tmp_path: Path) -> None:
+    options = ["--seconds", "5", "--users", "4", "--products", "40", "--report", str(tmp_path)]
+    run = subprocess.run(
+        [*LOAD, *options], check=False, cwd=ROOT, capture_output=True, text=True, timeout=240
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "<html" in (tmp_path / "report.html").read_text()
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    requests = {group["name"]: group["requests"] for group in summary["figures"]["groups"]}
+    assert requests.keys() == NAMES
+    assert summary["figures"]["total"]["failures"] == 0
+    assert summary["cache_hits"] > 0
+    assert summary["redis_keys"] > 0
+    # Every search that locust counted went through the cache, once.
+    searches = requests["search, base64"] + requests["search, multipart"]
+    assert summary["cache_hits"] + summary["cache_misses"] == searches
+
+
+@pytest.mark.integration
+def test_interrupting_stops_everything_that_was_started(tmp_path: Path) -> None:
+    options = ["--seconds", "600", "--users", "1", "--products", "16", "--report", str(tmp_path)]
+    with subprocess.Popen(
+        [*LOAD, *options],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        announced = next(line for line in process.stdout if line.startswith("loading "))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) != 0
+
+    ports = [int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", announced)]
+    assert len(ports) == 2
+    for port in ports:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+
+
+@pytest.mark.integration
+def test_a_wrong_answer_fails_the_run(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    with _answers_an_empty_object() as address:
+        run = _locust(address, _workload(tmp_path), figures)
+
+    assert run.returncode == 1, run.stderr
+    seen = Figures.read(figures)
+    assert seen.total.failures == seen.total.requests > 0
+    assert {error.partition(":")[0] for error in seen.errors} == NAMES
+
+
+@pytest.mark.integration
+def test_another_machine_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    run = _locust("http://192.0.2.1:8000", _workload(tmp_path), figures)
+
+    assert run.returncode == 1
+    assert "'http://192.0.2.1:8000' is refused" in run.stderr
+    assert not figures.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        "127.0.0.1:8000",
+        "http://shop.example",
+        "http://10.0.0.1",
+        "http://[2001:db8::1]",
+        "http://127.0.0.1@shop.example/",
+        "http://localhost.shop.example",
+        "http://0.0.0.0:8000",
+    ],
+)
+def test_hosts_that_are_refused(url: str | None) -> None:
+    with pytest.raises(RemoteHostError, match="only localhost"):
+        require_loopback(url)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000", "http://127.0.0.2", "http://[::1]:80"])
+def test_hosts_that_are_loaded(url: str) -> None:
+    assert require_loopback(url) == url
+
+
+def test_a_copy_has_other_bytes_and_the_same_pixels() -> None:
+    jpeg = encoded(photo(64, 48), "JPEG")
+    copy = with_comment(jpeg, "shopper 1, copy 2")
+
+    assert copy != jpeg
+    assert decode(copy, least_side=32).tobytes() == decode(jpeg, least_side=32).tobytes()
+
+
+def test_choices_follow_zipf_and_repeat_with_the_seed(tmp_path: Path) -> None:
+    workload = Workload((), tuple(f"p{rank}" for rank in range(1, 101)), ())
+    chosen = [Traffic(workload, seed=1).product_id() for _ in range(3)]
+    assert chosen == [Traffic(workload, seed=1).product_id() for _ in range(3)]
+
+    traffic = Traffic(workload, seed=0)
+    counts = [traffic.product_id() for _ in range(20_000)]
+    expected = 20_000 / zipf(100)[-1]
+    for rank in (1, 2, 10):
+        # Four standard deviations of a Poisson count.
+        deviation = abs(counts.count(f"p{rank}") - expected / rank)
+        assert deviation < 4 * (expected / rank) ** 0.5
+
+
+def _workload(folder: Path) -> Path:
+    picture = folder / "query.jpg"
+    picture.write_bytes(encoded(photo(64, 64), "JPEG"))
+    path = folder / "workload.json"
+    Workload((Query(str(picture), "p1", own=True),), ("p1",), ("0" * 64,)).write(path)
+    return path
+
+
+def _locust(address: str, workload: Path, figures: Path) -> subprocess.CompletedProcess[str]:
+    options = ["--host", address, "--users", "1", "--run-time", "1s", "--only-summary"]
+    return subprocess.run(
+        [*LOCUST, *options],
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, WORKLOAD_VARIABLE: str(workload), FIGURES_VARIABLE: str(figures)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+class _EmptyObject(BaseHTTPRequestHandler):
+    """Takes everything and answers 200 `{}`."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Stay quiet."""
+
+
+@contextmanager
+def _answers_an_empty_object() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _EmptyObject) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

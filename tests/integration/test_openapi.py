@@ -1,0 +1,101 @@
+"""What the service says of itself: complete, sound, and not changed without notice."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.openapi.models import OpenAPI
+from starlette.testclient import TestClient
+
+from service.api.app import create_app
+from service.api.schemas import Problem, SearchRequest, SearchResponse
+from service.settings import Settings
+from service.wiring import serving
+
+pytestmark = pytest.mark.integration
+
+SNAPSHOT = Path(__file__).with_name("openapi.json")
+REFRESH = "VITRINE_TEST_REFRESH=1 pytest tests/integration/test_openapi.py"
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    with serving(Settings(data_dir=tmp_path_factory.mktemp("nothing"))) as parts:
+        app = create_app(parts, max_image_bytes=20_000_000)
+        return TestClient(app).get("/openapi.json").json()
+
+
+def operations(described: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def references(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from references(child)
+
+
+def test_it_is_openapi_and_every_reference_leads_somewhere(described: dict[str, Any]):
+    OpenAPI.model_validate(described)
+
+    targets = {f"#/components/schemas/{name}" for name in described["components"]["schemas"]}
+    assert set(references(described)) == targets
+
+
+def test_every_route_says_what_it_does_and_how_it_fails(described: dict[str, Any]):
+    for name, operation in operations(described):
+        if name in ("GET /livez", "GET /metrics"):
+            continue
+        assert operation["summary"], name
+        assert "default" in operation["responses"], name
+        for status, response in operation["responses"].items():
+            assert response["description"], (name, status)
+            if status != "200":
+                assert response["content"] == PROBLEM, (name, status)
+
+
+def test_the_statuses_of_a_search_are_documented(described: dict[str, Any]):
+    responses = described["paths"]["/v1/search"]["post"]["responses"]
+
+    assert responses.keys() == {"200", "413", "415", "422", "429", "503", "default"}
+
+
+def test_both_bodies_of_a_search_have_examples_that_fit(described: dict[str, Any]):
+    content = described["paths"]["/v1/search"]["post"]["requestBody"]["content"]
+
+    assert content.keys() == {"multipart/form-data", "application/json"}
+    for example in content["application/json"]["examples"].values():
+        SearchRequest.model_validate(example["value"])
+    form = content["multipart/form-data"]
+    assert form["schema"]["properties"].keys() == {"file", *SearchRequest.model_fields}
+    for example in form["examples"].values():
+        assert example["value"].keys() <= form["schema"]["properties"].keys()
+
+
+@pytest.mark.parametrize("model", [SearchResponse, Problem])
+def test_answers_have_examples_that_fit(described: dict[str, Any], model: type):
+    examples = described["components"]["schemas"][model.__name__]["examples"]
+
+    assert examples
+    for example in examples:
+        assert model.model_validate(example).model_dump() == example
+
+
+def test_nothing_changed_without_notice(described: dict[str, Any]):
+    if os.environ.get("VITRINE_TEST_REFRESH"):
+        SNAPSHOT.write_text(json.dumps(described, indent=2, sort_keys=True) + "\n")
+
+    assert described == json.loads(SNAPSHOT.read_text()), (
+        f"the REST interface changed; if that is meant, run `{REFRESH}`, look at the difference "
+        "in openapi.json and say it in CHANGELOG.md"
+    )

@@ -1,0 +1,316 @@
+"""Fakes that keep the Protocols' promises: small, in memory, held to the contract suites."""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.errors import FetchError, IndexCorruptError
+from service.core.keys import bundle_digest
+from service.core.manifest import (
+    BundleManifest,
+    ImageTower,
+    PreprocessSpec,
+    Receipt,
+    SnapshotManifest,
+    Tier,
+)
+from service.core.types import (
+    CatalogRow,
+    Pixels,
+    Product,
+    ProductStore,
+    Snapshot,
+    StoredProduct,
+    Thumbnail,
+    VectorRows,
+    Vectors,
+)
+
+_GRID = 4
+
+
+def fake_manifest(*, seed: int = 0, dim: int = 32, size: int = 32) -> BundleManifest:
+    """A bundle of one tier whose digest depends on the seed."""
+    return BundleManifest(
+        name=f"fake-{seed}",
+        version="1",
+        licence="Apache-2.0",
+        dim=dim,
+        image=ImageTower(tiers=(Tier(file="image.onnx", patch=8, tokens=16, gflops=0.0),)),
+        preprocess=PreprocessSpec(size=size),
+        files={"image.onnx": f"{seed:064x}"},
+    )
+
+
+class FakeEncoder:
+    """Mean colours of a 4x4 grid through a fixed random matrix: like pictures, like vectors.
+
+    `batches` keeps the size of every run.
+    """
+
+    provider = "cpu"
+
+    def __init__(self, *, seed: int = 0, dim: int = 32, size: int = 32) -> None:
+        self.manifest = fake_manifest(seed=seed, dim=dim, size=size)
+        self.bundle_digest = bundle_digest(self.manifest)
+        self.batches: list[int] = []
+        rng = np.random.default_rng(seed)
+        self._matrix = rng.normal(size=(_GRID * _GRID * 3, dim)).astype(np.float32)
+
+    def encode(self, images: Pixels) -> Vectors:
+        n, h, w, c = images.shape
+        self.batches.append(n)
+        cells = images.reshape(n, _GRID, h // _GRID, _GRID, w // _GRID, c).mean(axis=(2, 4))
+        vectors = (cells.reshape(n, -1) / 255 - 0.5).astype(np.float32) @ self._matrix
+        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+
+@dataclass
+class _State:
+    products: dict[str, tuple[StoredProduct, int]] = field(default_factory=dict)
+    images: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
+    """(product, image) -> number, position, run."""
+    embeddings: dict[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict)
+    sequence: int = 0
+
+
+class FakeProductStore:
+    """Satisfies `ProductStore`; what is not committed can be seen by the writer alone."""
+
+    def __init__(self) -> None:
+        self._committed = _State()
+        self._state = _State()
+        self._runs = 0
+        self._numbers = 0
+
+    def begin_run(self) -> int:
+        self._runs += 1
+        return self._runs
+
+    def put(self, product: Product, run: int) -> bool:
+        before = self._state.products.get(product.id)
+        if before is not None and before[1] == run:
+            return False
+        if before is not None and before[0].product == product:
+            self._state.products[product.id] = (before[0], run)
+            return True
+        self._state.sequence += 1
+        stored = StoredProduct(product, (), f"at {self._state.sequence}")
+        self._state.products[product.id] = (stored, run)
+        return True
+
+    def add_image(self, product_id: str, image_id: str, run: int) -> None:
+        before = self._state.images.get((product_id, image_id))
+        if before is not None and before[2] == run:
+            return
+        position = sum(
+            p == product_id and r == run for (p, _), (_, _, r) in self._state.images.items()
+        )
+        if before is None:
+            self._numbers += 1
+            self._state.sequence += 1
+        number = self._numbers if before is None else before[0]
+        self._state.images[product_id, image_id] = (number, position, run)
+
+    def finish_run(self, run: int, *, delete_missing: bool) -> int:
+        state = self._state
+        renewed = {product for (product, _), (_, _, r) in state.images.items() if r == run}
+        for (product, image), (_, _, r) in list(state.images.items()):
+            if product in renewed and r != run:
+                del state.images[product, image]
+                state.sequence += 1
+        missing = [id_ for id_, (_, r) in state.products.items() if r != run]
+        for id_ in missing if delete_missing else []:
+            del state.products[id_]
+            state.images = {key: row for key, row in state.images.items() if key[0] != id_}
+            state.sequence += 1
+        self.commit()
+        return len(missing) if delete_missing else 0
+
+    def put_embeddings(
+        self, bundle_digest: str, vectors: Mapping[str, NDArray[np.float32]]
+    ) -> None:
+        for image_id, vector in vectors.items():
+            self._state.embeddings.setdefault((image_id, bundle_digest), vector.copy())
+
+    def has_embedding(self, image_id: str, bundle_digest: str) -> bool:
+        return (image_id, bundle_digest) in self._committed.embeddings
+
+    def commit(self) -> None:
+        self._committed = deepcopy(self._state)
+
+    def rollback(self) -> None:
+        self._state = deepcopy(self._committed)
+
+    def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
+        wanted = set(product_ids)
+        return {p.product.id: p for p in self._stored() if p.product.id in wanted}
+
+    def list_products(self, limit: int) -> list[StoredProduct]:
+        return self._stored()[:limit]
+
+    def count_rows(self, bundle_digest: str) -> int:
+        return len(self._rows(bundle_digest))
+
+    def rows(self, bundle_digest: str, batch: int) -> Iterator[VectorRows]:
+        pairs = self._rows(bundle_digest)
+        for start in range(0, len(pairs), batch):
+            part = pairs[start : start + batch]
+            yield VectorRows(
+                image_ids=[image for _, image in part],
+                product_ids=[product for product, _ in part],
+                vectors=np.stack(
+                    [self._committed.embeddings[image, bundle_digest] for _, image in part]
+                ),
+            )
+
+    def sequence(self) -> int:
+        return self._committed.sequence
+
+    def _rows(self, bundle_digest: str) -> list[tuple[str, str]]:
+        images = self._committed.images
+        ordered = sorted(images, key=lambda pair: images[pair][0])
+        return [pair for pair in ordered if self.has_embedding(pair[1], bundle_digest)]
+
+    def _stored(self) -> list[StoredProduct]:
+        images = self._committed.images
+        ordered = sorted(images, key=lambda pair: images[pair][1])
+        return [
+            replace(stored, image_ids=tuple(i for p, i in ordered if p == id_))
+            for id_, (stored, _) in self._committed.products.items()
+        ]
+
+
+class FakeThumbnails:
+    """Satisfies `ThumbnailStore`."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Thumbnail] = {}
+
+    def put_many(self, thumbnails: Mapping[str, Thumbnail]) -> None:
+        self.kept = {**thumbnails, **self.kept}
+
+    def get(self, image_id: str) -> Thumbnail | None:
+        return self.kept.get(image_id)
+
+    def has(self, image_id: str) -> bool:
+        return image_id in self.kept
+
+
+class BruteForceIndex:
+    """Satisfies `VectorIndex` with one matrix product."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
+        similarities = vectors @ self._vectors.T
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :limit].astype(np.int64)
+        return np.take_along_axis(similarities, order, axis=1), order
+
+
+class FakeSnapshots:
+    """Satisfies `SnapshotStore`; `damaged` names versions that refuse to load."""
+
+    def __init__(self) -> None:
+        self.versions: dict[int, Snapshot] = {}
+        self.damaged: set[int] = set()
+        self._current: int | None = None
+
+    def current(self) -> int | None:
+        return self._current
+
+    def load(self, version: int) -> Snapshot:
+        if version in self.damaged or version not in self.versions:
+            raise IndexCorruptError(f"v{version:06d} is missing or damaged")
+        return self.versions[version]
+
+    def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
+        digest = bundle_digest(bundle)
+        parts = list(store.rows(digest, 1000))
+        product_ids = [id_ for part in parts for id_ in part.product_ids]
+        vectors = [np.empty((0, bundle.dim), np.float32), *(part.vectors for part in parts)]
+        manifest = SnapshotManifest(
+            version=max(self.versions, default=0) + 1,
+            bundle_digest=digest,
+            bundle_name=bundle.name,
+            dim=bundle.dim,
+            rows=len(product_ids),
+            products=len(set(product_ids)),
+            index_factory="Flat",
+            sequence=store.sequence(),
+            built_at="2024-01-01T00:00:00+00:00",
+            files={},
+            receipt=receipt,
+        )
+        snapshot = Snapshot(
+            manifest,
+            BruteForceIndex(np.concatenate(vectors)),
+            [id_ for part in parts for id_ in part.image_ids],
+            product_ids,
+        )
+        self.versions[manifest.version] = snapshot
+        return snapshot
+
+    def promote(self, version: int) -> None:
+        self._current = version
+
+
+class FakeCache:
+    """Satisfies `Cache` with a dict; `down` makes it fail as a cache does."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.down = False
+
+    @property
+    def degraded(self) -> bool:
+        return self.down
+
+    def get(self, key: str) -> bytes | None:
+        return None if self.down else self.values.get(key)
+
+    def set(self, key: str, value: bytes) -> None:
+        if not self.down:
+            self.values[key] = value
+
+
+class FakeSource:
+    """Satisfies `CatalogSource` over rows in memory; `read` counts those handed out."""
+
+    def __init__(self, rows: Iterable[CatalogRow]) -> None:
+        self._rows = list(rows)
+        self.read = 0
+
+    @property
+    def total(self) -> int | None:
+        return len(self._rows)
+
+    def rows(self) -> Iterator[CatalogRow]:
+        for row in self._rows:
+            self.read += 1
+            yield row
+
+
+class FakeFetcher:
+    """Satisfies `ImageFetcher` over a dict; any other URL fails."""
+
+    def __init__(self, pages: Mapping[str, bytes] | None = None) -> None:
+        self.pages = dict(pages or {})
+        self.lock = threading.Lock()
+        self.fetched: list[str] = []
+
+    def fetch(self, url: str) -> bytes:
+        with self.lock:
+            self.fetched.append(url)
+        if url not in self.pages:
+            raise FetchError("HTTP 404")
+        return self.pages[url]

@@ -1,0 +1,66 @@
+"""A training run of seconds: coloured shapes that a two-block ViT learns to tell apart."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from service.core.manifest import PreprocessSpec
+from support.pictures import encoded
+from training import checkpoint as checkpoints
+from training.config import RunConfig, Stage
+from training.corpus import Corpus, load_corpus
+from training.sources import Example, Source
+from training.vit import ViT, ViTConfig
+
+COLOURS = {
+    "Red": (210, 30, 30),
+    "Green": (30, 160, 40),
+    "Blue": (40, 60, 210),
+    "Yellow": (230, 210, 40),
+}
+TINY = RunConfig(
+    model=ViTConfig(width=32, depth=2, heads=2, patch=16, dim=16),
+    stages=(Stage(32, 16 * 24), Stage(48, 16 * 18)),
+    batch=16,
+    learning_rate=3e-3,
+    cache_side=48,
+)
+
+
+def shape(colour: str, outline: str, seed: int) -> Image.Image:
+    """A disc or square of the colour somewhere on grey, 64 x 64."""
+    rng = np.random.default_rng(seed)
+    picture = Image.new("RGB", (64, 64), (int(rng.integers(180, 256)),) * 3)
+    draw = ImageDraw.Draw(picture)
+    left, top = (float(v) for v in rng.uniform(2, 26, 2))
+    box = (left, top, left + 36, top + 36)
+    (draw.ellipse if outline == "disc" else draw.rectangle)(box, fill=COLOURS[colour])
+    return picture
+
+
+def shapes(count: int = 96) -> Iterator[Example]:
+    """Every colour and outline in turn; each block of eight ends with a held-out quarter."""
+    for i in range(count):
+        colour, outline = tuple(COLOURS)[i % 4], ("disc", "square")[i // 4 % 2]
+        labels = {"colour": colour, "article_type": outline}
+        yield Example(encoded(shape(colour, outline, i), "PNG"), labels, held_out=i % 32 >= 24)
+
+
+def shapes_corpus(cache: Path, *, share: float = 1.0) -> Corpus:
+    source = Source("shapes", share, "shapes-96", shapes)
+    return load_corpus(source, PreprocessSpec(size=TINY.cache_side), cache)
+
+
+def untrained_checkpoint(
+    path: Path, *, config: RunConfig = TINY, fill: float | None = None
+) -> Path:
+    """A checkpoint of random weights, or of one that spoils them all."""
+    torch.manual_seed(5)
+    model = ViT(config.model)
+    if fill is not None:
+        torch.nn.init.constant_(model.head.bias, fill)
+    checkpoints.save(path, checkpoints.Checkpoint(config, 0, model.state_dict(), {}, {}))
+    return path

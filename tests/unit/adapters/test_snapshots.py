@@ -1,0 +1,299 @@
+"""Versions on disk: whole or refused, current by one rename, old ones cleared away."""
+
+import json
+import re
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.adapters.snapshots import SnapshotFolder
+from service.core.errors import IndexCorruptError, StoreError
+from service.core.keys import bundle_digest
+from service.core.manifest import Receipt
+from service.core.types import Product
+from support.fakes import FakeProductStore, fake_manifest
+
+BUNDLE = fake_manifest()
+FILES = ("index.faiss", "vectors.f16.npy", "products.arrow")
+RECEIPT = Receipt(
+    products=30, seen=30, embedded=30, reused=0, failed=0, removed_products=0, seconds=1
+)
+
+
+@pytest.fixture(scope="module")
+def store() -> FakeProductStore:
+    """Thirty products of a picture each."""
+    vectors = np.random.default_rng(0).normal(size=(30, BUNDLE.dim)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    filled = FakeProductStore()
+    run = filled.begin_run()
+    for i in range(30):
+        filled.put(Product(id=f"p{i}"), run)
+        filled.add_image(f"p{i}", f"{i:064x}", run)
+    filled.put_embeddings(bundle_digest(BUNDLE), {f"{i:064x}": v for i, v in enumerate(vectors)})
+    filled.commit()
+    return filled
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> SnapshotFolder:
+    return SnapshotFolder(tmp_path)
+
+
+@pytest.fixture
+def publish(snapshots: SnapshotFolder, store: FakeProductStore) -> Callable[[], int]:
+    def build_and_promote() -> int:
+        version = snapshots.build(store, BUNDLE, RECEIPT).manifest.version
+        snapshots.promote(version)
+        return version
+
+    return build_and_promote
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_folder_holds_what_the_design_says(tmp_path: Path, publish: Callable[[], int]) -> None:
+    publish()
+    assert names(tmp_path) == ["CURRENT", "snapshots"]
+    assert (tmp_path / "CURRENT").read_text() == "v000001\n"
+    assert names(tmp_path / "snapshots/v000001") == sorted([*FILES, "manifest.json"])
+
+
+def test_vectors_are_kept_as_half_floats_that_can_be_mapped(
+    tmp_path: Path, publish: Callable[[], int], store: FakeProductStore
+) -> None:
+    publish()
+    found = np.load(tmp_path / "snapshots/v000001/vectors.f16.npy", mmap_mode="r")
+    (rows,) = store.rows(bundle_digest(BUNDLE), 100)
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, rows.vectors.astype(np.float16))
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("where", [0.0, 0.5, 1.0])
+def test_a_flipped_bit_is_refused_and_the_file_named(
+    tmp_path: Path,
+    snapshots: SnapshotFolder,
+    publish: Callable[[], int],
+    name: str,
+    where: float,
+) -> None:
+    publish()
+    path = tmp_path / "snapshots/v000001" / name
+    data = bytearray(path.read_bytes())
+    data[int(where * (len(data) - 1))] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(IndexCorruptError, match=re.escape(str(path))) as refused:
+        snapshots.load(1)
+    assert "vitrine reindex" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "half", "a folder"])
+def test_a_file_that_is_not_whole_is_refused_and_named(
+    tmp_path: Path,
+    snapshots: SnapshotFolder,
+    publish: Callable[[], int],
+    name: str,
+    damage: str,
+) -> None:
+    publish()
+    path = tmp_path / "snapshots/v000001" / name
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "a folder":
+        path.mkdir()
+    elif damage != "gone":
+        path.write_bytes(data[: len(data) // 2] if damage == "half" else b"")
+    with pytest.raises(IndexCorruptError, match=re.escape(str(path))):
+        snapshots.load(1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": 29},
+        {"dim": 31},
+        {"version": 2},
+        {"files": {}},
+        {"files": {"index.faiss": "0" * 64}},
+        {"rows": "many"},
+        {"unheard_of": 1},
+    ],
+    ids=str,
+)
+def test_a_manifest_that_contradicts_the_files_is_refused(
+    tmp_path: Path,
+    snapshots: SnapshotFolder,
+    publish: Callable[[], int],
+    change: dict[str, object],
+) -> None:
+    publish()
+    rewrite_manifest(tmp_path, change)
+    with pytest.raises(IndexCorruptError, match="v000001"):
+        snapshots.load(1)
+
+
+def test_a_manifest_of_a_newer_vitrine_is_named_as_such(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+) -> None:
+    publish()
+    rewrite_manifest(tmp_path, {"schema_version": 2, "something_new": True})
+    with pytest.raises(IndexCorruptError, match="has schema 2, this Vitrine reads 1"):
+        snapshots.load(1)
+
+
+def rewrite_manifest(data_dir: Path, change: dict[str, object]) -> None:
+    path = data_dir / "snapshots/v000001/manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+
+
+@pytest.mark.parametrize("text", ["", "seven", "v", "\xff", "v0001x"])
+def test_a_current_that_names_nothing_is_refused(
+    tmp_path: Path, snapshots: SnapshotFolder, text: str
+) -> None:
+    (tmp_path / "CURRENT").write_bytes(text.encode("latin-1"))
+    with pytest.raises(IndexCorruptError, match="CURRENT does not name a version"):
+        snapshots.current()
+
+
+def test_a_current_that_is_a_folder_is_refused(tmp_path: Path, snapshots: SnapshotFolder) -> None:
+    (tmp_path / "CURRENT").mkdir()
+    with pytest.raises(IndexCorruptError, match="CURRENT"):
+        snapshots.current()
+
+
+def test_a_reindex_mends_a_broken_current(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+) -> None:
+    publish()
+    (tmp_path / "CURRENT").write_text("")
+    assert publish() == 2
+    assert snapshots.current() == 2
+
+
+def test_what_a_killed_run_left_is_ignored_and_cleared(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+) -> None:
+    publish()
+    left = tmp_path / "snapshots/.v000002.building"
+    left.mkdir()
+    (left / "index.faiss").write_bytes(b"half")
+    (tmp_path / "CURRENT.tmp").write_text("v0000")
+    assert snapshots.current() == 1
+    assert len(snapshots.load(1).index) == 30
+    assert publish() == 2
+    assert names(tmp_path) == ["CURRENT", "snapshots"]
+    assert names(tmp_path / "snapshots") == ["v000001", "v000002"]
+
+
+def test_a_build_that_fails_leaves_nothing_behind(
+    tmp_path: Path, snapshots: SnapshotFolder
+) -> None:
+    class Breaking(FakeProductStore):
+        def count_rows(self, bundle_digest: str) -> int:
+            raise StoreError("the disk is gone")
+
+    with pytest.raises(StoreError):
+        snapshots.build(Breaking(), BUNDLE, RECEIPT)
+    assert names(tmp_path / "snapshots") == []
+
+
+def test_a_version_built_but_not_promoted_is_not_built_over(
+    snapshots: SnapshotFolder, store: FakeProductStore, publish: Callable[[], int]
+) -> None:
+    """As when a run is killed between the two."""
+    publish()
+    assert snapshots.build(store, BUNDLE, RECEIPT).manifest.version == 2
+    assert publish() == 3
+    assert snapshots.current() == 3
+
+
+def test_three_versions_are_kept(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+) -> None:
+    for _ in range(5):
+        publish()
+    assert names(tmp_path / "snapshots") == ["v000003", "v000004", "v000005"]
+    snapshots.promote(3)
+    assert names(tmp_path / "snapshots") == ["v000003", "v000004", "v000005"]
+    assert snapshots.current() == 3
+
+
+def test_a_snapshot_outlives_its_folder(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+) -> None:
+    """A slow request may hold a version that is cleared away meanwhile."""
+    publish()
+    held = snapshots.load(1)
+    for _ in range(3):
+        publish()
+    assert not (tmp_path / "snapshots/v000001").exists()
+    assert list(held.product_ids) == [f"p{i}" for i in range(30)]
+
+
+@pytest.mark.parametrize("name", ["v000001.bak", "v1-copy", "vanilla", "v", "notes.txt"])
+def test_what_an_operator_puts_beside_is_left_alone(
+    tmp_path: Path, publish: Callable[[], int], name: str
+) -> None:
+    (tmp_path / "snapshots" / name).mkdir(parents=True)
+    assert publish() == 1
+    assert (tmp_path / "snapshots" / name).exists()
+
+
+def test_where_nothing_can_be_written_says_so(tmp_path: Path, store: FakeProductStore) -> None:
+    (tmp_path / "file").touch()
+    blocked = SnapshotFolder(tmp_path / "file")
+    with pytest.raises(StoreError, match="cannot be written"):
+        blocked.build(store, BUNDLE, RECEIPT)
+    with pytest.raises(StoreError, match="cannot be written"):
+        blocked.promote(1)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a full disk, writing beyond fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [0, 1000, 2000, 3000, 4000, 5000, 6000])
+def test_a_disk_that_is_full_leaves_the_old_serving_and_nothing_else(
+    tmp_path: Path,
+    snapshots: SnapshotFolder,
+    store: FakeProductStore,
+    publish: Callable[[], int],
+    size: int,
+) -> None:
+    """Whichever file it is that does not fit."""
+    publish()
+    sizes = [path.stat().st_size for path in (tmp_path / "snapshots/v000001").iterdir()]
+    if size >= max(sizes):
+        snapshots.build(store, BUNDLE, RECEIPT)
+        return
+    with files_of_at_most(size), pytest.raises(StoreError, match="cannot be written"):
+        snapshots.build(store, BUNDLE, RECEIPT)
+    with files_of_at_most(0), pytest.raises(StoreError, match="cannot be written"):
+        snapshots.promote(1)
+    assert names(tmp_path / "snapshots") == ["v000001"]
+    assert snapshots.current() == 1
+    assert len(snapshots.load(1).index) == 30
+    assert publish() == 2
+
+
+def test_products_are_those_in_the_index_and_not_those_of_the_run(
+    snapshots: SnapshotFolder, store: FakeProductStore
+) -> None:
+    """A run over part of a catalogue leaves the rest in the index."""
+    partial = RECEIPT.model_copy(update={"products": 1})
+    assert snapshots.build(store, BUNDLE, partial).manifest.products == 30

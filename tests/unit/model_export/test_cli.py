@@ -1,0 +1,34 @@
+import json
+import shutil
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from model_export.cli import app
+
+
+def test_a_missing_checkpoint_is_one_line_and_status_2(tmp_path: Path) -> None:
+    out = tmp_path / "bundle"
+    missing = tmp_path / "a rather long name of a folder that would wrap" / "missing.pt"
+    result = CliRunner().invoke(app, [str(missing), "--out", str(out)])
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line == (f"vitrine-export: no checkpoint at {missing}: train one with `vitrine-train`")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_over_a_bundle_is_one_line_and_a_new_bundle(
+    exported: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "bundle"
+    shutil.copytree(exported / "bundle", out)
+    (out / "stray.onnx").write_bytes(b"of the old bundle")
+    options = ["--out", str(out), "--name", "second", "--version", "7", "--licence", "MIT"]
+    result = CliRunner().invoke(app, [str(exported / "checkpoint.pt"), *options])
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"{out}: second 7, 0.3 MB, dim 16; parity over 42 pictures: cosine >= ")
+    assert {file.name for file in out.iterdir()} == {"bundle.json", "image.onnx"}
+    manifest = json.loads((out / "bundle.json").read_text())
+    assert (manifest["name"], manifest["version"], manifest["licence"]) == ("second", "7", "MIT")

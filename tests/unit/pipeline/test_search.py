@@ -1,0 +1,183 @@
+"""The query flow over a small shop of fakes, indexed by the real catalogue flow."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytest
+
+from service.core.errors import IndexUnavailableError, InvalidImageError
+from service.core.image import ImageLimits
+from service.core.keys import image_digest
+from service.core.preprocess import decode_for, preprocess
+from service.core.types import CatalogRow, ImageRef, Product
+from service.pipeline.batching import Batcher
+from service.pipeline.embedding_cache import EmbeddingCache
+from service.pipeline.live_index import LiveIndex
+from service.pipeline.reindex import Reindex, ReindexOptions
+from service.pipeline.search import Search
+from support.fakes import (
+    FakeCache,
+    FakeEncoder,
+    FakeFetcher,
+    FakeProductStore,
+    FakeSnapshots,
+    FakeSource,
+    FakeThumbnails,
+)
+from support.pictures import encoded, photo
+
+
+@cache
+def picture(seed: int) -> bytes:
+    """Seeds from 100 are all but picture 1."""
+    if seed >= 100:
+        return encoded(photo(seed - 40, 40 + seed % 3, seed=1), "PNG")
+    return encoded(photo(60, 40, seed=seed), "PNG")
+
+
+@dataclass
+class Shop:
+    """A search and what it is made of."""
+
+    search: Search
+    encoder: FakeEncoder
+    store: FakeProductStore
+    cache: FakeCache
+    snapshots: FakeSnapshots
+    live: LiveIndex
+
+    def index(self, catalog: dict[str, list[int]]) -> None:
+        """Reindex a catalogue of product -> seeds of its pictures, dropping all others."""
+        rows = [
+            CatalogRow(Product(id_, title=f"Product {id_}"), ImageRef(data=picture(seed)))
+            for id_, seeds in catalog.items()
+            for seed in seeds
+        ]
+        Reindex(self.encoder, self.store, FakeThumbnails(), self.snapshots, FakeFetcher()).run(
+            FakeSource(rows), ReindexOptions(delete_missing=True)
+        )
+        self.live.refresh()
+
+
+@pytest.fixture
+def shop() -> Shop:
+    encoder, store, cache = FakeEncoder(), FakeProductStore(), FakeCache()
+    snapshots = FakeSnapshots()
+    live = LiveIndex(snapshots, encoder.bundle_digest)
+    batcher = Batcher(encoder)
+    embeddings = EmbeddingCache([cache], encoder.bundle_digest, encoder.manifest.dim)
+    search = Search(encoder, batcher, embeddings, live, store, ImageLimits())
+    return Shop(search, encoder, store, cache, snapshots, live)
+
+
+def ids(shop: Shop, seed: int, limit: int) -> list[str]:
+    return [found.hit.product_id for found in shop.search.by_picture(picture(seed), limit).results]
+
+
+def similarity(shop: Shop, one: int, other: int) -> float:
+    spec = shop.encoder.manifest.preprocess
+    pixels = [preprocess(spec, decode_for(spec, picture(seed))) for seed in (one, other)]
+    first, second = FakeEncoder().encode(np.stack(pixels))
+    return float(first @ second)
+
+
+def test_the_same_bytes_are_found_first_at_one(shop: Shop) -> None:
+    shop.index({f"p{i}": [i] for i in range(20)})
+    for seed in (0, 7, 19):
+        answer = shop.search.by_picture(picture(seed), 3)
+        best = answer.results[0]
+        assert best.hit.product_id == best.stored.product.id == f"p{seed}"
+        assert best.hit.similarity == pytest.approx(1, abs=1e-5)
+        assert best.hit.image_id == answer.image_id == image_digest(picture(seed))
+
+
+def test_results_are_those_of_brute_force(shop: Shop) -> None:
+    shop.index({f"p{i}": [i] for i in range(20)})
+    expected = {f"p{i}": similarity(shop, 30, i) for i in range(20)}
+    answer = shop.search.by_picture(picture(30), 20)
+    found = {f.hit.product_id: f.hit.similarity for f in answer.results}
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert list(found) == sorted(found, key=lambda id_: -found[id_])
+
+
+def test_several_pictures_of_a_product_are_one_hit(shop: Shop) -> None:
+    shop.index({"many": [1, 2, 3], "one": [4]})
+    answer = shop.search.by_picture(picture(2), 10)
+    hits = {found.hit.product_id: found.hit for found in answer.results}
+    assert [found.hit.product_id for found in answer.results].count("many") == 1
+    assert hits["many"].matched_images == 3
+    assert hits["many"].image_id == image_digest(picture(2)), "the best picture stands for it"
+    assert hits["one"].matched_images == 1
+
+
+def test_a_product_of_many_pictures_does_not_crowd_out_the_others(shop: Shop) -> None:
+    """Twice the limit of rows holds one product; the rest must be asked for."""
+    shop.index({"crowd": [1, *range(100, 130)], **{f"p{i}": [i] for i in range(2, 8)}})
+    order = sorted(range(2, 8), key=lambda seed: -similarity(shop, 1, seed))
+    snapshot = shop.live.snapshot()
+    _, nearest = snapshot.index.search(shop.search.embed(picture(1)).vector[None], 8)
+    assert {snapshot.product_ids[row] for row in nearest[0]} == {"crowd"}
+    found = ids(shop, 1, 4)
+    assert found[0] == "crowd"
+    assert found[1:] == [f"p{seed}" for seed in order[:3]]
+
+
+def test_fewer_products_than_asked_for_are_all_there_are(shop: Shop) -> None:
+    shop.index({"a": [1], "b": [2, 3]})
+    assert sorted(ids(shop, 1, 50)) == ["a", "b"]
+    assert len(ids(shop, 1, 1)) == 1
+
+
+def test_a_product_deleted_since_is_not_shown(shop: Shop) -> None:
+    shop.index({"a": [1], "b": [2]})
+    run = shop.store.begin_run()
+    shop.store.put(Product("b"), run)
+    shop.store.finish_run(run, delete_missing=True)
+    assert ids(shop, 1, 10) == ["b"]
+
+
+def test_the_same_picture_is_embedded_once(shop: Shop) -> None:
+    shop.index({"a": [1]})
+    shop.encoder.batches.clear()
+    first = shop.search.by_picture(picture(9), 1)
+    second = shop.search.by_picture(picture(9), 1)
+    assert shop.encoder.batches == [1]
+    assert {"decode", "embed"} <= first.timings.keys()
+    assert "cached" not in first.timings
+    assert "cached" in second.timings
+    assert not {"decode", "embed"} & second.timings.keys()
+    assert first.results == second.results
+
+
+def test_a_failing_cache_is_stated_and_harmless(shop: Shop) -> None:
+    shop.index({"a": [1]})
+    assert shop.search.by_picture(picture(1), 1).degraded == []
+    shop.cache.down = True
+    answer = shop.search.by_picture(picture(1), 1)
+    assert answer.degraded == ["cache"]
+    assert [found.hit.product_id for found in answer.results] == ["a"]
+
+
+def test_an_answer_names_the_index_it_came_from(shop: Shop) -> None:
+    shop.index({"a": [1]})
+    shop.index({"a": [1], "b": [2]})
+    assert shop.search.by_picture(picture(1), 1).index.version == 2
+
+
+def test_bytes_that_are_no_picture_are_refused(shop: Shop) -> None:
+    shop.index({"a": [1]})
+    with pytest.raises(InvalidImageError):
+        shop.search.by_picture(b"not a picture", 1)
+
+
+def test_without_an_index_nothing_is_decoded(shop: Shop) -> None:
+    with pytest.raises(IndexUnavailableError, match="vitrine reindex"):
+        shop.search.by_picture(b"not even a picture", 1)
+
+
+def test_an_embedding_is_the_encoder_s(shop: Shop) -> None:
+    spec = shop.encoder.manifest.preprocess
+    embedding = shop.search.embed(picture(1))
+    pixels = preprocess(spec, decode_for(spec, picture(1)))
+    np.testing.assert_allclose(embedding.vector, FakeEncoder().encode(pixels[None])[0], atol=1e-6)
