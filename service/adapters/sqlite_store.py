@@ -1,7 +1,7 @@
 """The catalogue in SQLite: products, their pictures, and vectors by (picture, bundle)."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
@@ -111,20 +111,23 @@ class SqliteStore:
                 (run, product_id, run, product_id, image, run),
             )
 
-    def finish_run(self, run: int, *, delete_missing: bool) -> int:
+    def finish_run(
+        self, run: int, *, incomplete: Collection[str] = (), delete_missing: bool
+    ) -> int:
         """Drop pictures that the run replaced, and products it did not see if so asked."""
         removed = 0
+        kept = json.dumps(list(incomplete))
         with self._file.writing() as db:
-            # A product of which no picture could be read keeps those it had.
             replaced = (
                 "run <> ? AND product_id IN (SELECT product_id FROM product_images WHERE run = ?)"
+                " AND product_id NOT IN (SELECT value FROM json_each(?))"
             )
             db.execute(
                 "INSERT INTO changes (product_id, operation, at)"
                 f" SELECT DISTINCT product_id, 'put', ? FROM product_images WHERE {replaced}",
-                (_now(), run, run),
+                (_now(), run, run, kept),
             )
-            db.execute(f"DELETE FROM product_images WHERE {replaced}", (run, run))
+            db.execute(f"DELETE FROM product_images WHERE {replaced}", (run, run, kept))
             if delete_missing:
                 db.execute(
                     "INSERT INTO changes (product_id, operation, at)"

@@ -20,7 +20,8 @@ from service.adapters.catalog_sources import open_source
 from service.cli.options import Bundle, DataDir, console, settings_with
 from service.core.errors import ReindexFailedError
 from service.core.types import CatalogSource, Failure
-from service.pipeline.reindex import Outcome, ReindexOptions, ThumbnailPolicy
+from service.pipeline.preparing import ThumbnailPolicy
+from service.pipeline.reindex import Outcome, ReindexOptions
 from service.settings import Settings
 from service.wiring import image_limits, reindexing
 

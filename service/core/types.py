@@ -5,7 +5,7 @@
 Values are frozen; adapters satisfy the Protocols and pass one contract suite (tests/contract).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -151,8 +151,15 @@ class ProductStore(Protocol):
         """Append a picture to a product, after those this run added before."""
         ...
 
-    def finish_run(self, run: int, *, delete_missing: bool) -> int:
+    def finish_run(
+        self, run: int, *, incomplete: Collection[str] = (), delete_missing: bool
+    ) -> int:
         """Drop pictures that the run replaced, and products it did not see if so asked.
+
+        Args:
+            run: Its number.
+            incomplete: Products of which a picture could not be read; they keep what they had.
+            delete_missing: Whether products that the run did not see go.
 
         Returns:
             How many products were removed.

@@ -3,61 +3,41 @@
     source rows -> bytes -> digest -> known? | decode -> preprocess -> encoder -> store
                 -> snapshot vN+1 -> read back and verified -> promoted
 
-Reading and decoding run in a pool a window ahead of the encoder, in row order, so that memory
-depends on the window and not on the catalogue. Everything embedded is committed batch by batch: an
-interrupted run loses at most a batch and the next one embeds only what is missing.
+Up to the encoder, rows are prepared by a pool a window ahead (`preparing`). Everything embedded is
+committed batch by batch: an interrupted run loses at most a batch and the next one embeds only what
+is missing.
 """
 
-import os
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 
 from service.core.errors import (
     CatalogSourceError,
-    CorruptImageError,
-    FetchError,
-    InvalidImageError,
     ReindexFailedError,
 )
 from service.core.image import ImageLimits
-from service.core.keys import image_digest
 from service.core.manifest import Receipt
-from service.core.preprocess import decode_for, preprocess
-from service.core.thumbnails import thumbnail
 from service.core.types import (
-    CatalogRow,
     CatalogSource,
     Encoder,
     Failure,
     ImageFetcher,
-    ImageRef,
     Pixels,
-    Product,
     ProductStore,
     Snapshot,
     SnapshotStore,
     Thumbnail,
     ThumbnailStore,
 )
+from service.pipeline.preparing import Prepared, Preparer, ThumbnailPolicy
 
 _BATCH = 32
-_WINDOW = 4 * _BATCH
 _COMMIT_ROWS = 1024
-
-
-class ThumbnailPolicy(StrEnum):
-    """Of which pictures a small copy is kept: those not behind a URL, all, or none."""
-
-    AUTO = "auto"
-    ON = "on"
-    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +55,6 @@ class ReindexOptions:
     thumbnails: ThumbnailPolicy = ThumbnailPolicy.AUTO
     limits: ImageLimits = field(default_factory=ImageLimits)
 
-    def keeps_thumbnail_of(self, image: ImageRef) -> bool:
-        """Whether a small copy of this picture is wanted."""
-        return self.thumbnails is ThumbnailPolicy.ON or (
-            self.thumbnails is ThumbnailPolicy.AUTO and image.url is None
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -89,17 +63,6 @@ class Outcome:
     receipt: Receipt
     failures: list[Failure]
     snapshot: Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A row on its way; `pixels` and `thumbnail` are None where they are not needed."""
-
-    product: Product
-    image_id: str | None = None
-    pixels: Pixels | None = None
-    thumbnail: Thumbnail | None = None
-    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +143,15 @@ class Reindex:
         run = self.store.begin_run()
         counts = _Counts()
         waiting = _Waiting()
-        with closing(self._prepared(source, options)) as rows:
+        preparer = Preparer(
+            encoder=self.encoder,
+            store=self.store,
+            thumbnails=self.thumbnails,
+            fetcher=self.fetcher,
+            limits=options.limits,
+            policy=options.thumbnails,
+        )
+        with closing(preparer.prepared(source)) as rows:
             for done, prepared in enumerate(rows, start=1):
                 counts.products += self.store.put(prepared.product, run)
                 self._count(prepared, waiting, counts, run)
@@ -189,64 +160,16 @@ class Reindex:
                 on_progress(1)
         self._embed(waiting)
         _check(counts, options)
-        return counts, self.store.finish_run(run, delete_missing=options.delete_missing)
-
-    def _prepared(
-        self, source: CatalogSource, options: ReindexOptions
-    ) -> Generator[_Prepared, None, None]:
-        """Yield rows in order, read and decoded by a pool at most a window ahead."""
-        ahead: deque[Future[_Prepared]] = deque()
-        pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
-        try:
-            for row in source.rows():
-                ahead.append(pool.submit(self._prepare, row, options))
-                if len(ahead) >= _WINDOW:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            # An interrupted run does not wait for a window of downloads.
-            pool.shutdown(cancel_futures=True)
-
-    def _prepare(self, row: CatalogRow, options: ReindexOptions) -> _Prepared:
-        if row.image is None:
-            return _Prepared(row.product)
-        try:
-            data = self._read(row.image, options.limits)
-            image_id = image_digest(data)
-            embedded = self._embedded(image_id)
-            shown = options.keeps_thumbnail_of(row.image) and not self.thumbnails.has(image_id)
-            if embedded and not shown:
-                return _Prepared(row.product, image_id)
-            spec = self.encoder.manifest.preprocess
-            image = decode_for(spec, data, options.limits)
-            return _Prepared(
-                row.product,
-                image_id,
-                pixels=None if embedded else preprocess(spec, image),
-                thumbnail=thumbnail(data, image) if shown else None,
-            )
-        except (InvalidImageError, FetchError) as exc:
-            failure = Failure(row.product.id, str(row.image), exc.code, str(exc))
-            return _Prepared(row.product, failure=failure)
-
-    def _read(self, image: ImageRef, limits: ImageLimits) -> bytes:
-        if image.data is not None:
-            return image.data
-        if image.url is not None:
-            return self.fetcher.fetch(image.url)
-        assert image.path is not None  # one of the three is set
-        try:
-            with image.path.open("rb") as file:
-                # One byte past the limit is enough for the decoder to refuse it.
-                return file.read(limits.max_bytes + 1)
-        except OSError as exc:
-            raise CorruptImageError(f"cannot be read: {exc.strerror or exc}") from exc
+        incomplete = {failure.product_id for failure in counts.failures}
+        removed = self.store.finish_run(
+            run, incomplete=incomplete, delete_missing=options.delete_missing
+        )
+        return counts, removed
 
     def _embedded(self, image_id: str) -> bool:
         return self.store.has_embedding(image_id, self.encoder.bundle_digest)
 
-    def _count(self, prepared: _Prepared, waiting: _Waiting, counts: _Counts, run: int) -> None:
+    def _count(self, prepared: Prepared, waiting: _Waiting, counts: _Counts, run: int) -> None:
         if prepared.failure:
             counts.seen += 1
             counts.failures.append(prepared.failure)

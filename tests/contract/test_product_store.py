@@ -60,6 +60,17 @@ def images_of(store: ProductStore, product_id: str) -> tuple[str, ...]:
     return store.get_many([product_id])[product_id].image_ids
 
 
+def test_an_incomplete_product_keeps_the_pictures_it_had(store: ProductStore) -> None:
+    fill(store, {"a": "xy", "b": "z"})
+    run = store.begin_run()
+    for id_ in "ab":
+        store.put(Product(id=id_), run)
+        store.add_image(id_, image("new"), run)
+    store.finish_run(run, incomplete={"a"}, delete_missing=False)
+    assert set(images_of(store, "a")) == {image("x"), image("y"), image("new")}
+    assert images_of(store, "b") == (image("new"),)
+
+
 def test_an_empty_store_answers(store: ProductStore) -> None:
     assert store.get_many(["nothing"]) == {}
     assert store.get_many([]) == {}

@@ -1,7 +1,7 @@
 """Fakes that keep the Protocols' promises: small, in memory, held to the contract suites."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
@@ -117,11 +117,13 @@ class FakeProductStore:
         number = self._numbers if before is None else before[0]
         self._state.images[product_id, image_id] = (number, position, run)
 
-    def finish_run(self, run: int, *, delete_missing: bool) -> int:
+    def finish_run(
+        self, run: int, *, incomplete: Collection[str] = (), delete_missing: bool
+    ) -> int:
         state = self._state
         renewed = {product for (product, _), (_, _, r) in state.images.items() if r == run}
         for (product, image), (_, _, r) in list(state.images.items()):
-            if product in renewed and r != run:
+            if product in renewed and product not in incomplete and r != run:
                 del state.images[product, image]
                 state.sequence += 1
         missing = [id_ for id_, (_, r) in state.products.items() if r != run]

@@ -11,8 +11,9 @@ import pytest
 from service.core.errors import CatalogSourceError, ReindexFailedError, StoreError
 from service.core.keys import image_digest
 from service.core.types import CatalogRow, ImageRef, Pixels, Product, Vectors
-from service.pipeline import reindex
-from service.pipeline.reindex import Outcome, Reindex, ReindexOptions, ThumbnailPolicy
+from service.pipeline import preparing, reindex
+from service.pipeline.preparing import ThumbnailPolicy
+from service.pipeline.reindex import Outcome, Reindex, ReindexOptions
 from support.fakes import (
     FakeEncoder,
     FakeFetcher,
@@ -216,6 +217,13 @@ def test_a_product_whose_pictures_all_fail_keeps_the_old_ones(shop: Shop) -> Non
     assert outcome.receipt.failed == 2
 
 
+def test_a_product_of_which_a_picture_fails_loses_none(shop: Shop) -> None:
+    shop.run([row("a", 1), row("a", 2), row("b", 3)])
+    shop.run([row("a", BROKEN), row("a", 4), row("b", 5)], LENIENT)
+    assert set(shop.images()["a"]) == set(digests(1, 2, 4))
+    assert shop.images()["b"] == digests(5)
+
+
 def test_missing_products_stay_until_asked_to_go(shop: Shop) -> None:
     shop.run([row("a", 1), row("b", 2), row("c", 3)])
     shop.run([row("b", 2)])
@@ -304,7 +312,7 @@ def test_a_source_that_breaks_midway_keeps_what_was_embedded(shop: Shop) -> None
         flow.run(Breaking(rows), ReindexOptions())
     assert shop.snapshots.current() is None
     kept = sum(shop.encoder.batches)
-    assert kept >= 300 - reindex._WINDOW - reindex._BATCH
+    assert kept >= 300 - preparing._WINDOW - reindex._BATCH
     again = shop.run(rows)
     assert (again.receipt.reused, again.receipt.embedded) == (kept, 300 - kept)
 
@@ -413,7 +421,7 @@ def test_rows_are_read_at_most_a_window_ahead(shop: Shop) -> None:
     flow = Reindex(shop.encoder, shop.store, shop.thumbnails, shop.snapshots, shop.fetcher)
     flow.run(source, ReindexOptions(), progress)
     assert done == 1000
-    assert reindex._BATCH < furthest <= reindex._WINDOW
+    assert reindex._BATCH < furthest <= preparing._WINDOW
 
 
 def test_no_more_than_a_batch_waits_even_where_only_thumbnails_are_made(shop: Shop) -> None:
