@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service.core.manifest import PreprocessSpec
 from training.checkpoint import CheckpointError
-from training.config import RunConfig
+from training.config import RECIPES
 from training.corpus import load_corpus
 from training.labels import DataError
 from training.sources import demo_source, real_sources
@@ -22,11 +22,19 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def run(
     data: Annotated[Path, typer.Option(help="Folder with the Parquet files of photos.")],
     out: Annotated[Path, typer.Option(help="Folder of this run; an interrupted one goes on.")],
+    recipe: Annotated[
+        str, typer.Option(help=f"Which run: {', '.join(RECIPES)}; see training/config.py.")
+    ] = "default",
+    start: Annotated[
+        Path | None, typer.Option(help="checkpoint.pt whose tower the run begins with.")
+    ] = None,
     cache: Annotated[Path, typer.Option(help="Folder for decoded pictures.")] = Path("runs/cache"),
 ) -> None:
-    """Train the default model; run it again to go on after an interruption."""
+    """Train a model; run it again to go on after an interruption."""
     console = Console(stderr=True)
-    config = RunConfig()
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"no recipe {recipe!r}; there are {', '.join(RECIPES)}")
+    config = RECIPES[recipe]
     try:
         sources = real_sources(data)
         if config.demo_products:
@@ -44,7 +52,7 @@ def run(
             def show(done: int, steps: int, loss: float) -> None:
                 progress.update(bar, completed=done, total=steps, description=f"loss {loss:.3f}")
 
-            path = train(config, corpora, out, on_step=show)
+            path = train(config, corpora, out, start=start, on_step=show)
     except (CheckpointError, DataError, FileNotFoundError) as exc:
         typer.secho(f"vitrine-train: {exc}", fg="red", err=True)
         raise typer.Exit(2) from exc

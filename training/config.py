@@ -2,9 +2,8 @@
 
 The bundle that ships was trained by
 
-    vitrine-train --data DIR --out runs/default
-
-with the defaults below.
+    vitrine-train --data DIR --out runs/first
+    vitrine-train --data DIR --out runs/refined --recipe refine --start runs/first/checkpoint.pt
 """
 
 import json
@@ -70,3 +69,10 @@ class RunConfig:
         raw["model"] = ViTConfig(**raw["model"])
         raw["stages"] = tuple(Stage(**stage) for stage in raw["stages"])
         return cls(**raw)
+
+
+RECIPES = {
+    "default": RunConfig(),
+    # From a trained tower: only the full resolution, gently.
+    "refine": RunConfig(stages=(Stage(128, 200_000),), learning_rate=5e-4, seed=1),
+}

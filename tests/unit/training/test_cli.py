@@ -20,3 +20,10 @@ def test_a_folder_without_photos_is_one_line_and_status_2(tmp_path: Path, there:
     assert line.startswith(f"vitrine-train: no training photos in {data}: expected any of ")
     assert not out.exists()
     assert not cache.exists()
+
+
+def test_an_unknown_recipe_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    options = ["--data", str(tmp_path), "--out", str(tmp_path / "run"), "--recipe", "fast"]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 2
+    assert "default, refine" in result.stderr

@@ -139,3 +139,23 @@ def test_a_damaged_checkpoint_is_refused(corpus: Corpus, tmp_path: Path) -> None
     (tmp_path / "checkpoint.pt").write_bytes(b"PK\3\4 and nothing after")
     with pytest.raises(CheckpointError, match="is damaged"):
         train(TINY, [corpus], tmp_path)
+
+
+def test_a_run_may_begin_with_the_tower_of_another(
+    corpus: Corpus, whole_run: Path, tmp_path: Path
+) -> None:
+    # No step of any size: what comes out is what the run began with.
+    still = replace(SHORT, learning_rate=0.0, seed=5)
+    path = train(still, [corpus], tmp_path, start=whole_run)
+    before, after = checkpoints.load(whole_run), checkpoints.load(path)
+    assert all(torch.equal(before.model[name], after.model[name]) for name in before.model)
+    assert not torch.equal(before.heads["colour.proxies"], after.heads["colour.proxies"])
+
+
+def test_a_tower_of_another_shape_is_refused(
+    corpus: Corpus, whole_run: Path, tmp_path: Path
+) -> None:
+    wider = replace(SHORT, model=replace(SHORT.model, width=64))
+    with pytest.raises(CheckpointError, match="another shape"):
+        train(wider, [corpus], tmp_path / "run", start=whole_run)
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
