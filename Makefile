@@ -15,14 +15,16 @@ install: $(VENV)/.cpu  ## Install what serving on a CPU needs into .venv.
 install-dev: $(VENV)/.dev  ## Install what training, export, tests and checks need besides.
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.cpu: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable '.[cpu]'
+	@echo "installing into $(VENV) ..." >&2
+	@$(PIP) --editable '.[cpu]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable '.[cpu,export,train,load,dev]'
+	@echo "installing into $(VENV) ..." >&2
+	@$(PIP) --editable '.[cpu,export,train,load,dev]'
 	@touch $@ $(VENV)/.cpu
 
 demo: install  ## Render a demo shop, index it and serve it (DEMO_ONCE=1: one search, then exit).

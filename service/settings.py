@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(
         default=256, ge=1, description="Searches at once, waiting ones included; more get a 429."
     )
+    search_threads: int = Field(
+        default=32,
+        ge=1,
+        description="Searches that decode or wait for the encoder at once; the rest queue.",
+    )
     index_poll_seconds: float = Field(
         default=0.5, gt=0, description="How often a serving process looks for a new index."
     )

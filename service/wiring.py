@@ -1,6 +1,7 @@
 """The only place that reads Settings and builds adapters."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 from service.adapters.data_lock import writing_to
@@ -27,16 +28,22 @@ def image_limits(settings: Settings) -> ImageLimits:
     return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
 
 
-def make_encoder(settings: Settings) -> OnnxEncoder:
+def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:
     """Load the bundle."""
-    return OnnxEncoder(settings.bundle, provider=settings.provider, threads=settings.threads)
+    return OnnxEncoder(
+        settings.bundle,
+        provider=settings.provider,
+        threads=settings.threads,
+        spinning=spinning,
+    )
 
 
 @contextmanager
 def reindexing(settings: Settings) -> Iterator[Reindex]:
     """Build the catalogue flow over the locked data directory; closes its files at the end."""
     with ExitStack() as stack:
-        encoder = make_encoder(settings)
+        # Decoding shares the cores: a reindex went from 200 to 290 images/s (docs/benchmarks.md).
+        encoder = make_encoder(settings, spinning=False)
         stack.enter_context(writing_to(settings.data_dir))
         store = SqliteStore(settings.data_dir / "catalog.db")
         stack.callback(store.close)
@@ -79,4 +86,7 @@ def serving(settings: Settings) -> Iterator[Serving]:
             store=store,
             limits=image_limits(settings),
         )
-        yield Serving(search, live, store, thumbnails, encoder)
+        # Apart from the threads of the other routes, so that a flood of searches starves none.
+        searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")
+        stack.callback(searchers.shutdown)
+        yield Serving(search, live, store, thumbnails, encoder, searchers)

@@ -1,9 +1,11 @@
 """One SQLite database file: WAL, synchronous=FULL, one writer, errors translated."""
 
+import os
 import sqlite3
 import threading
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from service.core.errors import StoreError
@@ -81,41 +83,43 @@ class SqliteFile:
     def _open(self) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._path.exists():
+                self._create()
         except OSError as exc:
             raise StoreError(f"{self._path.parent} cannot be written: {exc.strerror}") from exc
         connection = sqlite3.connect(
             self._path, timeout=30, isolation_level=None, check_same_thread=False
         )
         try:
-            self._prepare(connection)
+            connection.execute("PRAGMA synchronous=FULL")
+            self._check_schema(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Set the connection up; raises StoreError on a file of another schema."""
-        # Rows are a kilobyte and more; larger pages leave less of each one empty.
-        connection.execute("PRAGMA page_size=16384")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+    def _create(self) -> None:
+        """Make the file whole beside its name; of several that do at once, one is kept.
+
+        Made in place, two threads that switch the same new file to WAL would refuse each other.
+        """
+        beside = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
+        try:
+            with closing(sqlite3.connect(beside)) as connection:
+                # Rows are a kilobyte and more; larger pages leave less of each one empty.
+                connection.execute("PRAGMA page_size=16384")
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.executescript(self._schema)
+                connection.execute(f"PRAGMA user_version={self._version}")
+            with suppress(FileExistsError):
+                os.link(beside, self._path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _check_schema(self, connection: sqlite3.Connection) -> None:
         (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found == 0:
-            found = self._create(connection)
         if found != self._version:
             raise StoreError(
                 f"{self._path} has schema {found}, this Vitrine reads {self._version}: "
                 "use the Vitrine that wrote it, or reindex into another data directory"
             )
-
-    def _create(self, connection: sqlite3.Connection) -> int:
-        """Make the tables unless another process was faster; return the schema's version."""
-        connection.execute("BEGIN IMMEDIATE")
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found == 0:
-            for statement in self._schema.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={self._version}")
-            found = self._version
-        connection.commit()
-        return int(found)

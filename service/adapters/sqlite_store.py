@@ -238,22 +238,18 @@ def _values(product: Product) -> tuple[str | float | None, ...]:
 
 
 def _stored(db: Connection, where: str, values: Sequence[object]) -> dict[str, StoredProduct]:
-    query = f"SELECT {_FIELDS}, updated_at FROM products {where}"
-    found = {row[0]: row for row in db.execute(query, tuple(values))}
-    images: dict[str, list[str]] = {}
-    for product_id, image in db.execute(
-        f"SELECT product_id, image_id FROM product_images WHERE product_id IN {_LISTED}"
-        " ORDER BY product_id, position",
-        (json.dumps(list(found)),),
-    ):
-        images.setdefault(product_id, []).append(image.hex())
+    query = (
+        f"SELECT {_FIELDS}, updated_at, (SELECT group_concat(hex(image_id)) FROM"
+        " (SELECT image_id FROM product_images WHERE product_id = id ORDER BY position))"
+        f" FROM products {where}"
+    )
     return {
-        id_: StoredProduct(
+        row[0]: StoredProduct(
             product=_product(row),
-            image_ids=tuple(images.get(id_, ())),
+            image_ids=tuple(row[10].lower().split(",")) if row[10] else (),
             updated_at=row[9],
         )
-        for id_, row in found.items()
+        for row in db.execute(query, tuple(values))
     }
 
 

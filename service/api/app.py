@@ -14,7 +14,7 @@ from service.api.limits import Admission, BodyLimit
 from service.api.metrics import Metrics
 from service.api.observe import Observe
 from service.api.openapi import DescribedApp
-from service.api.routes import make_routes
+from service.api.routes import make_catalog_routes, make_search_routes
 from service.api.serving import Serving
 
 _WEB = Path(__file__).parents[1] / "web"
@@ -45,7 +45,9 @@ def create_app(serving: Serving, *, max_image_bytes: int, max_in_flight: int = 2
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(Observe, metrics=metrics)
     install_error_handlers(app)
-    app.include_router(make_routes(serving, metrics, Admission(max_in_flight), max_body_bytes))
+    admission = Admission(max_in_flight)
+    app.include_router(make_search_routes(serving, metrics, admission, max_body_bytes))
+    app.include_router(make_catalog_routes(serving))
     app.include_router(make_health_routes(serving, metrics))
 
     @app.get("/", include_in_schema=False)

@@ -49,6 +49,11 @@ class Metrics:
         self._version = Gauge(
             "vitrine_index_version", "Version being served; 0 for none.", registry=self._registry
         )
+        self._refused = Gauge(
+            "vitrine_index_refused",
+            "1 while the current version is not the one being served, because it was refused.",
+            registry=self._registry,
+        )
         self._rows = Gauge(
             "vitrine_index_rows", "Pictures in the index being served.", registry=self._registry
         )
@@ -79,4 +84,5 @@ class Metrics:
         manifest = self._serving.live.served
         self._version.set(manifest.version if manifest else 0)
         self._rows.set(manifest.rows if manifest else 0)
+        self._refused.set(self._serving.live.problem is not None)
         return generate_latest(self._registry)

@@ -1,11 +1,11 @@
 """The `/v1` routes: read the request, call the pipeline, show the answer."""
 
+import asyncio
 import re
 import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from service.api.errors import public_detail
 from service.api.limits import Admission
@@ -27,28 +27,9 @@ _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-def make_routes(
-    serving: Serving, metrics: Metrics, admission: Admission, max_body_bytes: int
-) -> APIRouter:
-    """Build the routes over the parts of a process."""
-    router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
-
-    @router.post(
-        "/search",
-        summary="Find the products that look most like a picture",
-        response_model=SearchResponse,
-        responses=problems(413, 415, 422, 429, 503),
-        openapi_extra=SEARCH_BODY,
-    )
-    async def search(request: Request) -> Response:
-        start = time.perf_counter()
-        with admission.admitted():
-            query = await read_query(request, max_body_bytes)
-            answer = await run_in_threadpool(serving.search.by_picture, query.data, query.limit)
-        metrics.count_answer(answer)
-        took_ms = (time.perf_counter() - start) * 1000
-        shown = SearchResponse.of(answer, request.state.request_id, took_ms)
-        return Response(shown.model_dump_json(), media_type="application/json")
+def make_catalog_routes(serving: Serving) -> APIRouter:
+    """Build the routes that show products and their pictures."""
+    router = APIRouter(prefix="/v1")
 
     @router.get("/products", summary="Some products of the catalogue", responses=problems(422))
     def list_products(
@@ -77,6 +58,34 @@ def make_routes(
             raise ImageNotFoundError(f"no picture {image_id!r}; ids are those of search results")
         headers = {"Cache-Control": _FOR_EVER, "X-Content-Type-Options": "nosniff"}
         return Response(small.data, media_type=small.media_type, headers=headers)
+
+    return router
+
+
+def make_search_routes(
+    serving: Serving, metrics: Metrics, admission: Admission, max_body_bytes: int
+) -> APIRouter:
+    """Build the routes that search the index and describe it."""
+    router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
+
+    @router.post(
+        "/search",
+        summary="Find the products that look most like a picture",
+        response_model=SearchResponse,
+        responses=problems(413, 415, 422, 429, 503),
+        openapi_extra=SEARCH_BODY,
+    )
+    async def search(request: Request) -> Response:
+        start = time.perf_counter()
+        with admission.admitted():
+            query = await read_query(request, max_body_bytes)
+            answer = await asyncio.get_running_loop().run_in_executor(
+                serving.searchers, serving.search.by_picture, query.data, query.limit
+            )
+        metrics.count_answer(answer)
+        took_ms = (time.perf_counter() - start) * 1000
+        shown = SearchResponse.of(answer, request.state.request_id, took_ms)
+        return Response(shown.model_dump_json(), media_type="application/json")
 
     @router.get("/index", summary="The index being served", responses=problems(503))
     def get_index() -> IndexOut:

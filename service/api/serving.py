@@ -1,5 +1,6 @@
 """What the routes need, built by `service.wiring` and handed to the app."""
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from service.core.types import Encoder, ProductStore, ThumbnailStore
@@ -9,10 +10,11 @@ from service.pipeline.search import Search
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The parts of a serving process."""
+    """The parts of a serving process; `searchers` are the threads that searches run in."""
 
     search: Search
     live: LiveIndex
     store: ProductStore
     thumbnails: ThumbnailStore
     encoder: Encoder
+    searchers: Executor

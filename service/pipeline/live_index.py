@@ -2,9 +2,13 @@
 
 from threading import Event, Lock, Thread
 
+import structlog
+
 from service.core.errors import BundleMismatchError, IndexUnavailableError, VitrineError
 from service.core.manifest import SnapshotManifest
 from service.core.types import Snapshot, SnapshotStore
+
+_log = structlog.get_logger()
 
 
 class LiveIndex:
@@ -58,6 +62,8 @@ class LiveIndex:
                     self._snapshot = self._load(version)
                 self._refused = self._problem = None
             except VitrineError as exc:
+                if str(exc) != str(self._problem):
+                    _log.error("index_refused", code=exc.code, detail=str(exc))
                 self._problem = exc
 
     def watch(self, interval_seconds: float) -> Thread:

@@ -5,7 +5,9 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -105,7 +107,9 @@ def test_closing_takes_back_what_was_not_committed(file: SqliteFile) -> None:
 
 WRITER = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from service.adapters.sqlite_store import SqliteStore
 from service.core.types import Product
 
@@ -157,3 +161,20 @@ def test_a_reader_sees_what_another_connection_committed(tmp_path: Path) -> None
     assert "a" in reader.get_many(["a"])
     writer.close()
     reader.close()
+
+
+def test_many_threads_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    for attempt in range(20):
+        file = SqliteFile(tmp_path / f"{attempt}.db", SCHEMA, 1)
+        gate = Barrier(8)
+
+        def read(file: SqliteFile = file, gate: Barrier = gate) -> int:
+            gate.wait()
+            with file.reading() as db:
+                return int(db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0])
+
+        with ThreadPoolExecutor(8) as pool:
+            tables = [future.result() for future in [pool.submit(read) for _ in range(8)]]
+        file.close()
+        assert min(tables) == max(tables) > 0
+    assert {path.suffix for path in tmp_path.iterdir()} == {".db"}
