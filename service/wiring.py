@@ -62,7 +62,7 @@ def reindexing(settings: Settings) -> Iterator[Reindex]:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[Serving]:
-    """Build the query flow with the current index loaded; stops its threads at the end."""
+    """Build the query flow with the current index loaded; closes it all at the end."""
     with ExitStack() as stack:
         encoder = make_encoder(settings)
         store = SqliteStore(settings.data_dir / "catalog.db")
@@ -76,7 +76,6 @@ def serving(settings: Settings) -> Iterator[Serving]:
             caches.append(redis)
         live = LiveIndex(SnapshotFolder(settings.data_dir), encoder.bundle_digest)
         live.refresh()
-        live.watch(settings.index_poll_seconds)
         stack.callback(live.close)
         search = Search(
             encoder=encoder,

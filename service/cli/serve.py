@@ -29,6 +29,7 @@ def run_server(settings: Settings) -> None:
     """Serve until interrupted; a new index is picked up while serving."""
     _log_as_json()
     with serving(settings) as parts:
+        parts.live.watch(settings.index_poll_seconds)
         uvicorn.run(
             make_app(parts, settings),
             host=settings.host,

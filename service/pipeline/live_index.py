@@ -62,16 +62,19 @@ class LiveIndex:
                     self._snapshot = self._load(version)
                 self._refused = self._problem = None
             except VitrineError as exc:
-                if str(exc) != str(self._problem):
-                    _log.error("index_refused", code=exc.code, detail=str(exc))
                 self._problem = exc
 
     def watch(self, interval_seconds: float) -> Thread:
-        """Refresh in a background thread until `close`."""
+        """Refresh in a background thread until `close`; log each new problem once."""
 
         def loop() -> None:
+            known = ""
             while not self._stop.wait(interval_seconds):
                 self.refresh()
+                problem = self._problem
+                if problem and str(problem) != known:
+                    _log.error("index_refused", code=problem.code, detail=str(problem))
+                known = str(problem or "")
 
         thread = Thread(target=loop, name="live-index", daemon=True)
         thread.start()

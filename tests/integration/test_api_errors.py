@@ -18,7 +18,7 @@ from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest
 from service.settings import DEFAULT_BUNDLE, Settings
 from service.wiring import serving
-from support.live_server import Server, Shop, eventually
+from support.live_server import Server, Shop, eventually, vitrine_here
 from support.odd_files import huge_png
 from support.pictures import encoded, photo
 
@@ -262,6 +262,7 @@ def test_without_an_index_the_process_lives_and_the_page_is_there(empty_server: 
 def app_over(data_dir: Path, bundle: Path = DEFAULT_BUNDLE) -> Iterator[TestClient]:
     """The real parts over a data directory, within this process."""
     with serving(Settings(data_dir=data_dir, bundle=bundle)) as parts:
+        parts.live.watch(0.1)
         app = create_app(parts, max_image_bytes=20_000_000)
         yield TestClient(app, raise_server_exceptions=False)
 
@@ -284,6 +285,16 @@ def test_an_index_by_another_model_is_refused_and_both_are_named(shop: Shop, tmp
             problem = check(answer, 503, "bundle_mismatch", "vitrine reindex")
             assert manifest["bundle_digest"][:12] in problem["detail"]
             assert digest[:12] in problem["detail"]
+
+
+def test_the_command_line_says_so_in_one_line(shop: Shop, tmp_path: Path) -> None:
+    bundle, digest = other_bundle(tmp_path / "bundle")
+    picture = tmp_path / "query.jpg"
+    picture.write_bytes(PICTURE)
+    done = vitrine_here("search", picture, "--data-dir", shop.data_dir, "--bundle", bundle)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert digest[:12] in line
 
 
 def test_a_damaged_index_is_refused_without_naming_files(shop: Shop, tmp_path: Path):
