@@ -42,7 +42,7 @@ def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:
 def reindexing(settings: Settings) -> Iterator[Reindex]:
     """Build the catalogue flow over the locked data directory; closes its files at the end."""
     with ExitStack() as stack:
-        # Decoding shares the cores: a reindex went from 200 to 290 images/s (docs/benchmarks.md).
+        # Decoding shares the cores, and spinning would take them (docs/benchmarks.md).
         encoder = make_encoder(settings, spinning=False)
         stack.enter_context(writing_to(settings.data_dir))
         store = SqliteStore(settings.data_dir / "catalog.db")

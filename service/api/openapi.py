@@ -15,7 +15,7 @@ _MEANINGS = {
     413: "The body or the picture is larger than the service accepts.",
     415: "Neither multipart nor JSON, or a picture that is neither JPEG, PNG nor WebP.",
     422: "The request cannot be answered as asked, or the picture is damaged.",
-    429: "Too many pictures are waiting; `Retry-After` says when to come back.",
+    429: "Too many searches are in progress; `Retry-After` says when to come back.",
     503: "There is no index to answer from, or it is damaged or of another model.",
 }
 
