@@ -8,6 +8,7 @@ from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
+from service.adapters.onnx_text import OnnxTextEncoder
 from service.adapters.redis_cache import RedisCache
 from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_store import SqliteStore
@@ -36,6 +37,11 @@ def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:
         threads=settings.threads,
         spinning=spinning,
     )
+
+
+def make_text_encoder(settings: Settings) -> OnnxTextEncoder:
+    """Load the text side of the bundle."""
+    return OnnxTextEncoder(settings.bundle, provider=settings.provider, threads=settings.threads)
 
 
 @contextmanager

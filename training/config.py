@@ -2,22 +2,38 @@
 
 The bundle that ships was trained by
 
-    vitrine-train --data DIR --out runs/first
-    vitrine-train --data DIR --out runs/refined --recipe refine --start runs/first/checkpoint.pt
+    vitrine-train annotate DIR/*.parquet --out runs/labels
+    vitrine-train images --data DIR --recipe pretrain --labels runs/labels --out runs/pretrained
+    vitrine-train images --data DIR --recipe multitask --labels runs/labels \
+        --start runs/pretrained/checkpoint.pt --out runs/multitask
+
+and docs/training.md has the commands that follow.
 """
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Literal
 
 from training.vit import ViTConfig
 
+Objective = Literal["weak", "tasks", "teacher"]
+
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Train at one resolution for a number of pictures."""
+class Phase:
+    """A part of a run.
 
-    resolution: int
+    Attributes:
+        images: How many are seen.
+        patches: (patch size, weight): what a step's size is drawn from. Large patches make few
+            tokens, and most of what there is to learn early can be learnt from few.
+        students: (patch size, weight): the size that the same views are embedded at once more, to
+            be held to the first embedding; none without them.
+    """
+
     images: int
+    patches: tuple[tuple[int, float], ...]
+    students: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,38 +41,46 @@ class RunConfig:
     """One run.
 
     Attributes:
+        objective: `weak` learns weak labels only (stage 1), `tasks` them and every task (stage 2),
+            `teacher` another model's vectors (distillation).
         model: Shape of the network.
-        stages: Resolutions in order; few tokens first, since most of what there is to learn early
-            can be learnt cheaply.
+        phases: In order.
+        tiers: Patch sizes to export, best first.
         batch: Pictures a step.
         learning_rate: Peak, reached after `warmup` of all steps, then falling along a cosine.
+        weight_decay: Of matrices.
         temperature: Divides the cosine to a class proxy.
+        sampled_classes: A task with more classes compares with that many of them a step.
+        guard_after: Part of the run after which labels that look wrong are left out; 1 for never.
+        distill: Weight of a student's distance to its teacher.
+        average: Decay of the exponential moving average of the weights.
         cache_side: Pixels of the decoded squares that views are cropped from.
         demo_products: Rendered products beside the real photos; 0 for none.
         seed: Of everything random.
     """
 
+    objective: Objective = "tasks"
     model: ViTConfig = field(default_factory=ViTConfig)
-    stages: tuple[Stage, ...] = (Stage(64, 330_000), Stage(96, 230_000), Stage(128, 240_000))
+    phases: tuple[Phase, ...] = (Phase(100_000, ((24, 1.0),)),)
+    tiers: tuple[int, ...] = (8, 12, 24)
     batch: int = 256
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warmup: float = 0.05
     temperature: float = 0.06
+    sampled_classes: int = 4096
+    guard_after: float = 0.5
+    distill: float = 4.0
+    average: float = 0.998
     gradient_clip: float = 1.0
-    cache_side: int = 144
+    cache_side: int = 112
     demo_products: int = 300
     demo_views: int = 6
     seed: int = 0
 
-    @property
-    def resolution(self) -> int:
-        """The resolution that the run ends at and the bundle is exported at."""
-        return self.stages[-1].resolution
-
-    def steps(self) -> list[int]:
-        """Return for every step its resolution."""
-        return [s.resolution for s in self.stages for _ in range(max(1, s.images // self.batch))]
+    def steps(self) -> list[Phase]:
+        """Return for every step its phase."""
+        return [p for p in self.phases for _ in range(max(1, p.images // self.batch))]
 
     def to_json(self) -> str:
         """Return the run as JSON, which a checkpoint carries to recognise its own config."""
@@ -67,12 +91,42 @@ class RunConfig:
         """Read what `to_json` wrote."""
         raw = json.loads(text)
         raw["model"] = ViTConfig(**raw["model"])
-        raw["stages"] = tuple(Stage(**stage) for stage in raw["stages"])
+        raw["phases"] = tuple(
+            Phase(p["images"], _pairs(p["patches"]), _pairs(p["students"])) for p in raw["phases"]
+        )
+        raw["tiers"] = tuple(raw["tiers"])
         return cls(**raw)
 
 
+def _pairs(raw: list[list[float]]) -> tuple[tuple[int, float], ...]:
+    return tuple((int(patch), weight) for patch, weight in raw)
+
+
+_CHEAP = ((24, 0.6), (16, 0.4))
+
 RECIPES = {
-    "default": RunConfig(),
-    # From a trained tower: only the full resolution, gently.
-    "refine": RunConfig(stages=(Stage(128, 200_000),), learning_rate=5e-4, seed=1),
+    "pretrain": RunConfig(
+        objective="weak",
+        phases=(Phase(200_000, _CHEAP),),
+        learning_rate=2e-3,
+    ),
+    "multitask": RunConfig(
+        phases=(
+            Phase(300_000, _CHEAP),
+            Phase(100_000, ((8, 0.12), (12, 0.44), (16, 0.44)), students=((24, 1.0),)),
+            Phase(16_000, ((8, 1.0),), students=((24, 0.5), (16, 0.25), (12, 0.25))),
+        ),
+        learning_rate=2e-3,
+        seed=1,
+    ),
+    # A smaller tower from a large one: patient, so several times the pictures of the others.
+    "distill": RunConfig(
+        objective="teacher",
+        phases=(
+            Phase(1_500_000, _CHEAP),
+            Phase(500_000, ((8, 1.0),), students=((24, 0.5), (16, 0.25), (12, 0.25))),
+        ),
+        learning_rate=2e-3,
+        seed=2,
+    ),
 }

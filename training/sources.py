@@ -1,9 +1,11 @@
-"""Labelled pictures to learn from: the real photos, and the demo renderer's.
+"""Labelled pictures to learn from: catalogue files, and the demo renderer's products.
 
-A source says how large its share of every batch is, and yields encoded pictures with the labels it
-knows; a task it does not label is simply absent.
+    catalogue file -> rows as `vitrine reindex` reads them -> Example (bytes, labels, texts)
+
+A source says how large its share of every batch is; a task it does not label is simply absent.
 """
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,24 +13,40 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
+from service.adapters.catalog_sources import open_source
+from service.adapters.http_images import HttpImageFetcher
+from service.core.errors import FetchError
+from service.core.image import ImageLimits
 from service.core.split import held_out
+from service.core.types import ImageRef, Product
 from service.demo.catalog import encode
 from service.demo.products import products
 from service.demo.render import render
+from training.terms import Document, document_of
 
-_LABELS_VERSION = 2  # raised when a source labels its rows otherwise, so that caches follow
+PHOTOS_FILE = Path(__file__).with_name("photos.toml")
 TASKS_FILE = Path(__file__).with_name("tasks.toml")
+_ABSENT = {"", "NA", "N/A", "None", "null"}  # how catalogues write that they do not know
+_VERSION = 4  # raised when a source describes its rows otherwise, so that caches follow
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One encoded picture, its labels by task, and whether it is kept for validation."""
+    """One encoded picture, and what is known of it.
+
+    Attributes:
+        data: The picture as stored.
+        labels: By task; a task without a label is absent.
+        document: The product's texts by field, for weak labels and captions.
+        held_out: Whether it is kept for validation.
+        id: Of the product.
+    """
 
     data: bytes
     labels: Mapping[str, str]
+    document: Document = field(default_factory=dict)
     held_out: bool = False
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,83 +58,127 @@ class Source:
         share: Relative part of each batch.
         fingerprint: Changes when the examples do.
         examples: Yields them all, in a fixed order.
+        stands_for: By task: a label to the labels of other sources that it may mean.
     """
 
     name: str
     share: float
     fingerprint: str
     examples: Callable[[], Iterator[Example]] = field(repr=False)
+    stands_for: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
-def kind_aliases() -> dict[str, tuple[str, ...]]:
-    """Return which article types each street label covers, from tasks.toml."""
-    with TASKS_FILE.open("rb") as file:
-        kinds: dict[str, list[str]] = tomllib.load(file)["kinds"]
-    return {_street(label): tuple(types) for label, types in kinds.items()}
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a catalogue's rows become examples.
+
+    Attributes:
+        tasks: A task to the field or column with its labels.
+        hold_out: The field whose hash decides what is validation, or a column's values that are.
+        text: Fields to take texts from; None for every field that holds text.
+        columns: Fields of a product to columns of the source, as `--map` of `vitrine reindex`.
+    """
+
+    tasks: Mapping[str, str]
+    hold_out: str | Mapping[str, list[str]] = "id"
+    text: tuple[str, ...] | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    stands_for: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
-def real_sources(folder: Path) -> list[Source]:
-    """Return a source for each known Parquet file of the folder that is there.
+def photo_sources(folder: Path) -> list[Source]:
+    """Return a source for each file of photos.toml that the folder has.
 
     Raises:
-        FileNotFoundError: None of them is.
+        FileNotFoundError: It has none of them.
     """
-    known = (
-        ("fashion-hires", 0.36, _fashion),
-        ("fashion-lowres", 0.30, _fashion),
-        ("clothing", 0.12, _clothing),
-        ("grocery", 0.12, _grocery),
-    )
+    with PHOTOS_FILE.open("rb") as file:
+        known = tomllib.load(file)["source"]
+    with TASKS_FILE.open("rb") as file:
+        tables = tomllib.load(file)
     found = []
-    for name, share, label in known:
-        path = folder / f"{name}.parquet"
+    for raw in known:
+        path = folder / f"{raw['name']}.parquet"
         if path.is_file():
-            fingerprint = f"{name}-{path.stat().st_size}-{_LABELS_VERSION}"
-            found.append(Source(name, share, fingerprint, partial(_read, path, label)))
+            stands_for = {
+                task: {f"{raw['name']} {label}": tuple(types) for label, types in tables[t].items()}
+                for task, t in raw.get("stands_for", {}).items()
+            }
+            text = tuple(raw["text"])
+            reading = Reading(raw["tasks"], raw["hold_out"], text, {}, stands_for)
+            found.append(catalogue_source(path, reading, share=raw["share"]))
     if not found:
-        names = ", ".join(f"{name}.parquet" for name, _, _ in known)
+        names = ", ".join(f"{raw['name']}.parquet" for raw in known)
         raise FileNotFoundError(f"no training photos in {folder}: expected any of {names}")
     return found
 
 
-def demo_source(count: int, views: int, *, share: float = 0.1, seed: int = 7) -> Source:
+def catalogue_source(path: Path, reading: Reading, *, share: float = 1.0) -> Source:
+    """Return the source of one catalogue file or folder, which `vitrine reindex` takes too."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    sizes = [(file.name, file.stat().st_size) for file in files if file.is_file()]
+    described = hashlib.sha256(repr((reading, sizes)).encode()).hexdigest()[:12]
+    fingerprint = f"{path.stem}-{described}-{_VERSION}"
+    return Source(path.stem, share, fingerprint, partial(_read, path, reading), reading.stands_for)
+
+
+def demo_source(count: int, views: int, *, share: float = 0.04, seed: int = 7) -> Source:
     """Return rendered products, `views` pictures each, labelled with their own id as product."""
 
     def examples() -> Iterator[Example]:
         for product in products(count, seed=seed):
-            labels = {
-                "article_type": f"demo {product.kind}",
-                "colour": product.colour.title(),
-                "product": product.id,
-            }
+            labels = {"colour": product.colour.title(), "product": product.id}
+            document = {"title": product.title}
             for view in range(views):
-                yield Example(encode(render(product, view)), labels)
+                data = encode(render(product, view))
+                yield Example(data, labels, document, id=product.id)
 
-    return Source("demo", share, f"demo-{count}-{views}-{seed}", examples)
-
-
-def _read(path: Path, label: Callable[[dict[str, Any]], Example]) -> Iterator[Example]:
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
-        for row in batch.to_pylist():
-            yield label(row)
+    return Source("demo", share, f"demo-{count}-{views}-{seed}-{_VERSION}", examples)
 
 
-def _fashion(row: dict[str, Any]) -> Example:
-    columns = {"article_type": "article_type", "colour": "base_colour", "gender": "gender"}
-    labels = {task: row[column] for task, column in columns.items() if row[column]}
-    return Example(row["image"]["bytes"], labels, held_out(row["id"]))
+def _read(path: Path, reading: Reading) -> Iterator[Example]:
+    limits, fields = ImageLimits(), frozenset(reading.text) if reading.text else None
+    fetcher = HttpImageFetcher(max_bytes=limits.max_bytes)
+    try:
+        for row in open_source(path, columns=reading.columns).rows():
+            if row.image is None:
+                continue
+            yield Example(
+                _bytes(row.image, fetcher),
+                _labels(row.product, path.stem, reading),
+                document_of(row.product, fields),
+                _held_out(row.product, reading.hold_out),
+                row.product.id,
+            )
+    finally:
+        fetcher.close()
 
 
-def _street(label: str) -> str:
-    """Keep what people call their clothes apart from the shop's types of the same name."""
-    return f"street {label}"
+def _bytes(image: ImageRef, fetcher: HttpImageFetcher) -> bytes:
+    """Return the encoded picture, empty where it cannot be had: the decoder then leaves it out."""
+    try:
+        if image.data is not None:
+            return image.data
+        return image.path.read_bytes() if image.path else fetcher.fetch(str(image.url))
+    except (OSError, FetchError):
+        return b""
 
 
-def _clothing(row: dict[str, Any]) -> Example:
-    labels = {"article_type": _street(row["label"])}
-    return Example(row["image"]["bytes"], labels, held_out(row["sender"]))
+def _labels(product: Product, source: str, reading: Reading) -> dict[str, str]:
+    labels = {}
+    for task, name in reading.tasks.items():
+        value = str(_field(product, name) or "")
+        if value not in _ABSENT:
+            # Another source's label of the same name may mean something narrower.
+            labels[task] = f"{source} {value}" if task in reading.stands_for else value
+    return labels
 
 
-def _grocery(row: dict[str, Any]) -> Example:
-    labels = {"article_type": row["coarse"], "product": row["product"]}
-    return Example(row["image"]["bytes"], labels, row["split"] == "val")
+def _held_out(product: Product, rule: str | Mapping[str, list[str]]) -> bool:
+    if isinstance(rule, str):
+        return held_out(str(_field(product, rule)))
+    return any(str(_field(product, name)) in values for name, values in rule.items())
+
+
+def _field(product: Product, name: str) -> Any:
+    return product.attributes[name] if name in product.attributes else getattr(product, name, None)

@@ -1,41 +1,35 @@
-"""The training loop: corpora -> batches -> views -> embeddings -> proxies -> checkpoint."""
+"""The training loop: corpora -> batches -> views -> embeddings -> heads -> checkpoint."""
 
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from training.augment import augment
-from training.batches import draw, make_pool
-from training.config import RunConfig
-from training.corpus import Corpus
-from training.labels import TASKS, Vocabulary, build_vocabulary
-from training.learner import Learner
-from training.sources import kind_aliases
+from training.batches import draw, make_pools
+from training.config import Phase, RunConfig
+from training.corpus import Corpus, data_digest, vocabularies_of
+from training.labels import DataError, Vocabulary
+from training.learner import Learner, StepPlan
+from training.schedule import warmup_cosine
+from training.teachers import Teacher
+from training.weak_labels import WeakLabels
 
 _LOG_STEPS = 20
-
-
-def vocabularies_of(corpora: Sequence[Corpus]) -> dict[str, Vocabulary]:
-    """Collect every task's vocabulary from the rows that are trained on."""
-    names: dict[str, set[str]] = {task: set() for task in TASKS}
-    for corpus in corpora:
-        for task in TASKS:
-            pairs = zip(corpus.labels[task], corpus.held_out, strict=True)
-            names[task] |= {name for name, held in pairs if name is not None and not held}
-    aliases = {"article_type": kind_aliases()}
-    return {task: build_vocabulary(names[task], aliases.get(task)) for task in TASKS}
 
 
 def train(
     config: RunConfig,
     corpora: Sequence[Corpus],
+    weak_labels: WeakLabels,
     out: Path,
     *,
     start: Path | None = None,
+    teacher: tuple[Teacher, int] | None = None,
     on_step: Callable[[int, int, float], None] = lambda done, steps, loss: None,
     save_seconds: float = 180.0,
 ) -> Path:
@@ -44,9 +38,11 @@ def train(
     Args:
         config: The run.
         corpora: Decoded sources.
+        weak_labels: Read the products' texts; may be empty where tasks are learnt.
         out: Folder of the run; `checkpoint.pt` and `log.jsonl` appear there.
         start: A checkpoint whose tower the run begins with; its heads are begun anew, since
             other data has other classes. Ignored by a run that goes on.
+        teacher: Whose vectors to learn, and their width; with the objective `teacher` alone.
         on_step: Called now and then with (steps done, steps in all, loss).
         save_seconds: Between two checkpoints: what an interruption may cost.
 
@@ -54,27 +50,36 @@ def train(
         The path of the checkpoint.
 
     Raises:
-        CheckpointError: The folder holds a run of another config or of other labels, or `start`
+        CheckpointError: The folder holds a run of another config or of other data, or `start`
             is a tower of another shape.
-        DataError: The labels of the corpora do not fit together.
+        DataError: There is nothing to learn, or the labels do not fit together.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
-    vocabularies = vocabularies_of(corpora)
-    learner = Learner(config, vocabularies, start)
+    teach, teacher_dim = teacher or (None, 0)
+    if (config.objective == "teacher") != bool(teacher):
+        raise DataError("a teacher goes with a recipe whose objective is `teacher`, and only there")
+    if teacher:
+        weak_labels = WeakLabels((), ())
+    vocabularies = _learnable(config, corpora, weak_labels)
+    labels = len(weak_labels.labels)
+    learner = Learner(config, vocabularies, labels, data_digest(corpora), start, teacher_dim)
     first = learner.resume(path)
-    pools = [make_pool(corpus, vocabularies) for corpus in corpora]
+    weak_only = config.objective == "weak"
+    pools = make_pools(corpora, vocabularies, weak_labels, balanced=weak_only)
     steps = config.steps()
     saved = time.monotonic()
     for step in range(first, len(steps)):
-        images, labels = draw(pools, config.batch, config.seed, step)
+        batch = draw(pools, config.batch, labels, config.seed, step)
+        plan = _plan(config, steps[step], step, len(steps))
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        views = augment(images.to(learner.device), steps[step], generator)
-        rate = config.learning_rate * _schedule(step / len(steps), config.warmup)
-        loss = learner.step(views, labels.to(learner.device), rate)
+        views = augment(batch.images.to(learner.device), config.model.size, generator)
+        if teach:
+            batch = replace(batch, taught=teach(views))
+        losses = learner.step(views, batch, plan)
         if step % _LOG_STEPS == 0 or step + 1 == len(steps):
-            _log(out, step, steps[step], loss)
-            on_step(step + 1, len(steps), loss)
+            _log(out, plan, losses)
+            on_step(step + 1, len(steps), losses["loss"])
         if time.monotonic() - saved >= save_seconds:
             learner.save(path, step + 1)
             saved = time.monotonic()
@@ -82,14 +87,41 @@ def train(
     return path
 
 
-def _schedule(progress: float, warmup: float) -> float:
-    """Linear to 1 over `warmup`, then along a cosine to 0."""
-    if progress < warmup:
-        return (progress + 1e-6) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+def _learnable(
+    config: RunConfig, corpora: Sequence[Corpus], weak_labels: WeakLabels
+) -> dict[str, Vocabulary]:
+    """Return the tasks' vocabularies; refuse data from which nothing can be told apart."""
+    if config.objective == "weak":
+        if len(weak_labels.labels) < 2:
+            raise DataError("there are no weak labels to learn: the catalogue has no usable text")
+        return {}
+    if config.objective == "teacher":
+        return {}
+    vocabularies = vocabularies_of(corpora)
+    for task in [t for t, v in vocabularies.items() if len(v.classes) < 2]:
+        del vocabularies[task]  # one class teaches nothing
+    if not vocabularies:
+        raise DataError(
+            "no task has two classes or more: name a column with labels, --task category=COLUMN"
+        )
+    return vocabularies
 
 
-def _log(out: Path, step: int, resolution: int, loss: float) -> None:
-    line = {"step": step, "resolution": resolution, "loss": round(loss, 4), "time": time.time()}
+def _plan(config: RunConfig, phase: Phase, step: int, steps: int) -> StepPlan:
+    random = np.random.default_rng((config.seed, step, 1))
+    rate = config.learning_rate * warmup_cosine(step / steps, config.warmup)
+    patch = _pick(phase.patches, random)
+    student = _pick(phase.students, random) if phase.students else None
+    return StepPlan(step, patch, student, rate, guard=step / steps >= config.guard_after)
+
+
+def _pick(weighted: Sequence[tuple[int, float]], random: np.random.Generator) -> int:
+    weights = np.array([weight for _, weight in weighted])
+    return weighted[random.choice(len(weighted), p=weights / weights.sum())][0]
+
+
+def _log(out: Path, plan: StepPlan, losses: dict[str, float]) -> None:
+    rounded = {name: round(loss, 4) for name, loss in losses.items()}
+    line = {"step": plan.step, "patch": plan.patch, "time": round(time.time(), 1), **rounded}
     with (out / "log.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")

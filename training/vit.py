@@ -1,7 +1,8 @@
-"""The image tower: a plain Vision Transformer with one linear head into the embedding space.
+"""The image tower: a Vision Transformer that runs at several patch sizes.
 
-"Better plain ViT baselines for ImageNet-1k" (Beyer, Zhai, Kolesnikov, 2022): fixed 2-D sine-cosine
-positions, pre-norm blocks, global average pooling, no class token.
+"Better plain ViT baselines for ImageNet-1k" (Beyer, Zhai, Kolesnikov, 2022): pre-norm blocks,
+global average pooling, no class token. Patch and position embeddings are resized on the fly as in
+FlexiViT (`training.flexi`), so that one set of weights trades tokens for time.
 
     pixels -> patches -> + positions -> blocks -> norm -> mean over tokens -> linear -> unit vector
 """
@@ -12,20 +13,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Positions are measured on a grid of this many cells whatever the resolution, so that a network
-# grown from few tokens to many keeps the meaning of "upper left".
-_POSITION_CELLS = 8.0
+from training.flexi import pi_resize, resize_positions
 
 
 @dataclass(frozen=True, slots=True)
 class ViTConfig:
-    """Shape of the network; `dim` is the width of the embedding that is searched."""
+    """Shape of the network.
+
+    Attributes:
+        width: Of a token.
+        depth: Blocks.
+        heads: Of attention.
+        dim: Width of the embedding that is searched.
+        size: Side of the pictures in pixels.
+        patch: Side of the patches that the stored weights are for.
+        grid: Side of the stored grid of positions.
+    """
 
     width: int = 256
     depth: int = 8
     heads: int = 4
-    patch: int = 16
     dim: int = 256
+    size: int = 96
+    patch: int = 16
+    grid: int = 8
 
 
 class Attention(nn.Module):
@@ -40,8 +51,11 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(b, n, width) -> (b, n, width)."""
         b, n, width = x.shape
-        q, k, v = self.qkv(x).view(b, n, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(q, k, v)
+        size = width // self.heads
+        q, k, v = self.qkv(x).view(b, n, 3, self.heads, size).permute(2, 0, 3, 1, 4)
+        # Written out: at these few tokens torch's fused kernel trains a quarter slower on a CPU.
+        scores = (q * size**-0.5) @ k.transpose(-1, -2)
+        attended = scores.softmax(dim=-1) @ v
         mixed: Tensor = self.out(attended.transpose(1, 2).reshape(b, n, width))
         return mixed
 
@@ -65,13 +79,34 @@ class Block(nn.Module):
         return x
 
 
+class PatchEmbedding(nn.Module):
+    """Pictures to tokens at any patch size that divides them."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(config.width, 3, config.patch, config.patch))
+        self.bias = nn.Parameter(torch.zeros(config.width))
+        positions = sincos_positions(config.grid, config.width)
+        self.positions = nn.Parameter(positions.view(config.grid, config.grid, config.width))
+        nn.init.trunc_normal_(self.weight, std=(3 * config.patch**2) ** -0.5)
+
+    def forward(self, pixels: Tensor, patch: int) -> Tensor:
+        """(b, 3, h, w) -> (b, h / patch * w / patch, width), positions added."""
+        b, channels, h, w = pixels.shape
+        rows, columns = h // patch, w // patch
+        x = pixels.view(b, channels, rows, patch, columns, patch)
+        x = x.permute(0, 2, 4, 1, 3, 5).reshape(b, rows * columns, channels * patch * patch)
+        x = F.linear(x, pi_resize(self.weight, patch).flatten(1), self.bias)
+        return x + resize_positions(self.positions, rows, columns).to(x)
+
+
 class ViT(nn.Module):
-    """Pictures of any resolution divisible by the patch size to unit vectors."""
+    """Pictures to unit vectors, at any patch size that divides them."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = nn.Conv2d(3, config.width, kernel_size=config.patch, stride=config.patch)
+        self.embed = PatchEmbedding(config)
         self.blocks = nn.Sequential(
             *(Block(config.width, config.heads) for _ in range(config.depth))
         )
@@ -79,19 +114,16 @@ class ViT(nn.Module):
         self.head = nn.Linear(config.width, config.dim)
         self.apply(_init_weights)
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor, patch: int) -> Tensor:
         """(b, 3, h, w) float in -1..1 -> (b, dim) float32, each row of unit length.
 
         Raises:
             ValueError: h or w is not a multiple of the patch size.
         """
-        patch, (h, w) = self.config.patch, pixels.shape[2:]
+        h, w = pixels.shape[2:]
         if h % patch or w % patch:
             raise ValueError(f"pictures of {h}x{w} do not divide into patches of {patch}")
-        x = self.embed(pixels)
-        _, width, rows, columns = x.shape
-        x = x.flatten(2).transpose(1, 2)
-        x = x + sincos_positions(rows, columns, width).to(x)
+        x = self.embed(pixels, patch)
         x = self.blocks(x)
         x = self.norm(x)
         x = x.mean(dim=1)
@@ -99,19 +131,15 @@ class ViT(nn.Module):
         return F.normalize(x.float(), dim=-1)
 
 
-def sincos_positions(rows: int, columns: int, width: int) -> Tensor:
-    """Fixed 2-D sine-cosine positions, (rows * columns, width) float32.
+def sincos_positions(grid: int, width: int) -> Tensor:
+    """2-D sine-cosine positions, (grid * grid, width) float32: what learning starts from.
 
     After MoCo v3 (Chen, Xie, He, 2021), section 4: a quarter of the width each for the sine and
-    cosine of x and of y. Coordinates are cell centres on a grid of constant extent.
+    cosine of x and of y.
     """
     if width % 4 or width < 8:
         raise ValueError(f"2-D positions need a width that 4 divides, 8 or more, not {width}")
-    y, x = torch.meshgrid(
-        (torch.arange(rows) + 0.5) * (_POSITION_CELLS / rows),
-        (torch.arange(columns) + 0.5) * (_POSITION_CELLS / columns),
-        indexing="ij",
-    )
+    y, x = torch.meshgrid(torch.arange(grid) + 0.5, torch.arange(grid) + 0.5, indexing="ij")
     omega = 1.0 / 10_000 ** (torch.arange(width // 4) / (width // 4 - 1))
     y, x = y.reshape(-1, 1) * omega, x.reshape(-1, 1) * omega
     return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], dim=1)
@@ -126,8 +154,3 @@ def _init_weights(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.Conv2d):
-        fan_in = module.weight[0].numel()
-        nn.init.trunc_normal_(module.weight, std=fan_in**-0.5)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -9,23 +9,30 @@ from rich.table import Table
 
 from service.cli.options import Bundle, DataDir, console, settings_with
 from service.core.errors import InvalidQueryError, VitrineError
-from service.pipeline.search import Answer
-from service.wiring import serving
-
-_Picture = Annotated[Path, typer.Argument(help="JPEG, PNG or WebP.")]
+from service.pipeline.search import Found
+from service.wiring import make_text_encoder, serving
 
 
 def search(
-    image: _Picture,
+    image: Annotated[Path | None, typer.Argument(help="JPEG, PNG or WebP.")] = None,
+    text: Annotated[str | None, typer.Option(help="Words to search by in its place.")] = None,
     data_dir: DataDir = None,
     bundle: Bundle = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Products wanted.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find the products that look most like a picture."""
+    """Find the products that look most like a picture, or like what words say."""
     settings = settings_with(data_dir=data_dir, bundle=bundle)
+    text = (text or "").strip()
+    if (image is None) == (not text):
+        raise InvalidQueryError("search by a picture or by --text: give one of them")
     with serving(settings) as parts:
-        answer = parts.search.by_picture(_read(image), limit)
+        if image is None:
+            query = {"text": text}
+            results = parts.search.by_vector(make_text_encoder(settings).encode([text])[0], limit)
+        else:
+            answer = parts.search.by_picture(_read(image), limit)
+            query, results = {"image_id": answer.image_id}, answer.results
     if as_json:
         rows = [
             {
@@ -33,11 +40,11 @@ def search(
                 "similarity": round(found.hit.similarity, 6),
                 "title": found.stored.product.title,
             }
-            for found in answer.results
+            for found in results
         ]
-        typer.echo(json.dumps({"image_id": answer.image_id, "results": rows}))
+        typer.echo(json.dumps({**query, "results": rows}))
     else:
-        _show(answer)
+        _show(results)
 
 
 def embed(
@@ -73,9 +80,9 @@ def _read(path: Path) -> bytes:
         raise InvalidQueryError(f"{path} cannot be read: {exc.strerror}") from exc
 
 
-def _show(answer: Answer) -> None:
+def _show(results: list[Found]) -> None:
     table = Table("similarity", "id", "title", "category", "price")
-    for found in answer.results:
+    for found in results:
         product = found.stored.product
         price = "" if product.price is None else f"{product.price:.2f} {product.currency}".strip()
         row = (f"{found.hit.similarity:.3f}", product.id, product.title, product.category, price)

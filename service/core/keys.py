@@ -23,11 +23,13 @@ def bundle_digest(manifest: BundleManifest) -> str:
 
     New figures, labels or a new name leave it as it is, so that they re-embed nothing.
     """
-    identity = {
+    identity: dict[str, object] = {
         "dim": manifest.dim,
         "preprocess": manifest.preprocess.model_dump(mode="json"),
         "tiers": [manifest.files[tier.file] for tier in manifest.image.tiers],
     }
+    if manifest.image.weights:
+        identity["weights"] = manifest.files[manifest.image.weights]
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

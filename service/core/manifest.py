@@ -35,8 +35,13 @@ class PreprocessSpec(_Strict):
 
 
 class Tier(_Strict):
-    """One graph of the encoder: (n, size, size, 3) uint8 -> (n, dim) float32."""
+    """One graph of the encoder: (n, size, size, 3) uint8 -> (n, dim) float32.
 
+    Attributes:
+        name: What a request asks for it by, such as `best` or `fast`; older bundles have none.
+    """
+
+    name: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]*$")
     file: str
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     patch: int
@@ -45,9 +50,21 @@ class Tier(_Strict):
 
 
 class ImageTower(_Strict):
-    """The encoder's tiers, which embed into one space; the first is the default."""
+    """The encoder's tiers, which embed into one space; the first is the default.
+
+    Attributes:
+        weights: File of the weights that all tiers read, if they are not within the graphs.
+    """
 
     tiers: tuple[Tier, ...] = Field(min_length=1)
+    weights: str | None = None
+
+    @model_validator(mode="after")
+    def _a_name_means_one_tier(self) -> "ImageTower":
+        names = [tier.name for tier in self.tiers if tier.name]
+        if len(set(names)) < len(names):
+            raise ValueError(f"several tiers have one name: {', '.join(names)}")
+        return self
 
 
 class TextTower(_Strict):
@@ -94,6 +111,8 @@ class BundleManifest(_Strict):
     @model_validator(mode="after")
     def _every_file_has_a_digest(self) -> "BundleManifest":
         named = {tier.file for tier in self.image.tiers}
+        if self.image.weights:
+            named.add(self.image.weights)
         if self.text:
             named |= {self.text.file, self.text.tokenizer}
         if missing := sorted(named - self.files.keys()):

@@ -119,6 +119,14 @@ class Encoder(Protocol):
         ...
 
 
+class TextEncoder(Protocol):
+    """Texts to vectors in the space of an `Encoder`; safe to call from several threads."""
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Embed n texts into (n, dim) unit vectors."""
+        ...
+
+
 class VectorIndex(Protocol):
     """Nearest neighbours by cosine similarity; searches in parallel are safe."""
 
@@ -135,8 +143,7 @@ class ProductStore(Protocol):
     """The durable truth: products, their pictures, and embeddings by (picture, bundle).
 
     Writes belong to one writer and become durable together at `commit`; reads never wait.
-    A reindex is a run: what it saw carries its number, so that what it did not see can be told
-    apart at the end without holding the catalogue in memory.
+    A reindex is a run: what it saw carries its number, which tells the rest apart at the end.
     """
 
     def begin_run(self) -> int:
@@ -154,15 +161,9 @@ class ProductStore(Protocol):
     def finish_run(
         self, run: int, *, incomplete: Collection[str] = (), delete_missing: bool
     ) -> int:
-        """Drop pictures that the run replaced, and products it did not see if so asked.
+        """Drop replaced pictures and, with `delete_missing`, unseen products; return how many.
 
-        Args:
-            run: Its number.
-            incomplete: Products of which a picture could not be read; they keep what they had.
-            delete_missing: Whether products that the run did not see go.
-
-        Returns:
-            How many products were removed.
+        The products in `incomplete`, of which a picture could not be read, keep what they had.
         """
         ...
 

@@ -94,22 +94,35 @@ class Search:
         snapshot = self.live.snapshot()
         clock = _Clock()
         embedding = self._embed(data, clock)
-        with clock.stage("search"):
-            hits = nearest_products(snapshot, embedding.vector, limit)
-        with clock.stage("products"):
-            stored = self.store.get_many([hit.product_id for hit in hits])
         return Answer(
             image_id=embedding.image_id,
             index=snapshot.manifest,
-            # A product deleted since the snapshot was built is not shown.
-            results=[Found(h, stored[h.product_id]) for h in hits if h.product_id in stored],
+            results=self._found(snapshot, embedding.vector, limit, clock),
             timings=clock.milliseconds,
             degraded=["cache"] if self.cache.degraded else [],
         )
 
+    def by_vector(self, vector: NDArray[np.float32], limit: int) -> list[Found]:
+        """Find the products nearest to a (dim,) unit vector, a text's for one, best first.
+
+        Raises:
+            IndexUnavailableError: Nothing was indexed yet.
+        """
+        return self._found(self.live.snapshot(), vector, limit, _Clock())
+
     def embed(self, data: bytes) -> Embedding:
         """Embed a picture as a query; raises as `by_picture`."""
         return self._embed(data, _Clock())
+
+    def _found(
+        self, snapshot: Snapshot, vector: NDArray[np.float32], limit: int, clock: _Clock
+    ) -> list[Found]:
+        with clock.stage("search"):
+            hits = nearest_products(snapshot, vector, limit)
+        with clock.stage("products"):
+            stored = self.store.get_many([hit.product_id for hit in hits])
+        # A product deleted since the snapshot was built is not shown.
+        return [Found(h, stored[h.product_id]) for h in hits if h.product_id in stored]
 
     def _embed(self, data: bytes, clock: _Clock) -> Embedding:
         image_id = image_digest(data)

@@ -227,6 +227,11 @@ def test_search_names_a_picture_that_is_not_there(shop: Shop):
     refused(vitrine_here("search", "no-such.jpg", "--data-dir", shop.data_dir), "no-such.jpg")
 
 
+@pytest.mark.parametrize("query", [(), ("any.jpg", "--text", "red shoes"), ("--text", " ")])
+def test_search_takes_a_picture_or_words_and_not_both(shop: Shop, query: tuple[str, ...]):
+    refused(vitrine_here("search", *query, "--data-dir", shop.data_dir), "give one of them")
+
+
 def test_embed_prints_a_line_a_picture_and_goes_on_after_a_bad_one(tmp_path: Path):
     good, bad, also_good = (tmp_path / name for name in ("a.jpg", "b.jpg", "c.png"))
     good.write_bytes(encoded(photo(60, 60, seed=1), "JPEG"))

@@ -10,10 +10,11 @@ from PIL import Image, ImageDraw
 from service.core.manifest import PreprocessSpec
 from support.pictures import encoded
 from training import checkpoint as checkpoints
-from training.config import RunConfig, Stage
+from training.config import Phase, RunConfig
 from training.corpus import Corpus, load_corpus
 from training.sources import Example, Source
 from training.vit import ViT, ViTConfig
+from training.weak_labels import TermSettings, WeakLabels, learn_weak_labels
 
 COLOURS = {
     "Red": (210, 30, 30),
@@ -22,12 +23,14 @@ COLOURS = {
     "Yellow": (230, 210, 40),
 }
 TINY = RunConfig(
-    model=ViTConfig(width=32, depth=2, heads=2, patch=16, dim=16),
-    stages=(Stage(32, 16 * 24), Stage(48, 16 * 18)),
+    model=ViTConfig(width=32, depth=2, heads=2, dim=16, size=48, patch=16, grid=4),
+    phases=(Phase(16 * 24, ((24, 1.0),)), Phase(16 * 18, ((12, 1.0),), students=((24, 1.0),))),
+    tiers=(12, 16, 24),
     batch=16,
     learning_rate=3e-3,
-    cache_side=48,
+    cache_side=56,
 )
+NO_WEAK_LABELS = WeakLabels((), ())
 
 
 def shape(colour: str, outline: str, seed: int) -> Image.Image:
@@ -42,16 +45,24 @@ def shape(colour: str, outline: str, seed: int) -> Image.Image:
 
 
 def shapes(count: int = 96) -> Iterator[Example]:
-    """Every colour and outline in turn; each block of eight ends with a held-out quarter."""
+    """Every colour and outline in turn; each block of 32 ends with a held-out quarter."""
     for i in range(count):
         colour, outline = tuple(COLOURS)[i % 4], ("disc", "square")[i // 4 % 2]
-        labels = {"colour": colour, "article_type": outline}
-        yield Example(encoded(shape(colour, outline, i), "PNG"), labels, held_out=i % 32 >= 24)
+        labels = {"colour": colour, "category": outline}
+        document = {"title": f"{colour.lower()} {outline}"}
+        data = encoded(shape(colour, outline, i), "PNG")
+        yield Example(data, labels, document, held_out=i % 32 >= 24, id=f"shape-{i}")
 
 
 def shapes_corpus(cache: Path, *, share: float = 1.0) -> Corpus:
     source = Source("shapes", share, "shapes-96", shapes)
     return load_corpus(source, PreprocessSpec(size=TINY.cache_side), cache)
+
+
+def shapes_weak_labels(corpus: Corpus) -> WeakLabels:
+    """What the shapes' titles tell: four colours and two outlines."""
+    documents = [corpus.documents[row] for row in corpus.training_rows()]
+    return learn_weak_labels(documents, TermSettings(min_df=3, max_df_share=0.6))
 
 
 def untrained_checkpoint(
@@ -62,5 +73,7 @@ def untrained_checkpoint(
     model = ViT(config.model)
     if fill is not None:
         torch.nn.init.constant_(model.head.bias, fill)
-    checkpoints.save(path, checkpoints.Checkpoint(config, 0, model.state_dict(), {}, {}))
+    weights = model.state_dict()
+    state = checkpoints.Checkpoint(config, 0, weights, weights, {}, [], {}, "none")
+    checkpoints.save(path, state)
     return path

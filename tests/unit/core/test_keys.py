@@ -79,6 +79,25 @@ def test_the_order_of_tiers_matters(bundle_manifest: BundleManifest) -> None:
     assert bundle_digest(swapped) != bundle_digest(bundle_manifest)
 
 
+def shared(manifest: BundleManifest, weights: str) -> BundleManifest:
+    """The manifest with weights of that digest in a file of their own."""
+    tower = manifest.image.model_copy(update={"weights": "image.weights"})
+    files = manifest.files | {"image.weights": weights}
+    return manifest.model_copy(update={"image": tower, "files": files})
+
+
+def test_other_shared_weights_are_another_model(bundle_manifest: BundleManifest) -> None:
+    digests = {bundle_digest(shared(bundle_manifest, letter * 64)) for letter in "cd"}
+    assert len(digests | {bundle_digest(bundle_manifest)}) == 3
+
+
+def test_names_of_tiers_change_no_vector(bundle_manifest: BundleManifest) -> None:
+    fields = bundle_manifest.model_dump()
+    fields["image"]["tiers"][0]["name"] = "best"
+    renamed = BundleManifest.model_validate(fields)
+    assert bundle_digest(renamed) == bundle_digest(bundle_manifest)
+
+
 def test_a_file_written_and_read_again_keeps_the_digest(bundle_manifest: BundleManifest) -> None:
     again = BundleManifest.model_validate_json(bundle_manifest.model_dump_json())
     assert bundle_digest(again) == bundle_digest(bundle_manifest)

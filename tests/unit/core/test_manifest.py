@@ -77,6 +77,43 @@ def test_a_bundle_needs_a_tier() -> None:
         ImageTower(tiers=())
 
 
+def test_a_manifest_without_the_newer_fields_is_read(bundle_manifest: BundleManifest) -> None:
+    fields = bundle_manifest.model_dump(mode="json")
+    del fields["image"]["weights"]
+    for tier in fields["image"]["tiers"]:
+        del tier["name"]
+    read = BundleManifest.model_validate(fields)
+    assert read == bundle_manifest
+    assert (read.image.weights, read.image.tiers[0].name) == (None, None)
+
+
+def test_shared_weights_need_a_digest(bundle_manifest: BundleManifest) -> None:
+    fields = bundle_manifest.model_dump()
+    fields["image"]["weights"] = "image.weights"
+    with pytest.raises(ValidationError, match=r"sha256: image.weights"):
+        BundleManifest.model_validate(fields)
+    fields["files"]["image.weights"] = "c" * 64
+    assert BundleManifest.model_validate(fields).image.weights == "image.weights"
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        (["fast", "fast"], "several tiers have one name: fast, fast"),
+        (["best", ""], r"tiers\.1\.name"),
+        (["Best one", None], r"tiers\.0\.name"),
+    ],
+)
+def test_a_tiers_name_is_a_word_of_its_own(
+    bundle_manifest: BundleManifest, names: list[str | None], complaint: str
+) -> None:
+    fields = bundle_manifest.model_dump()
+    for tier, name in zip(fields["image"]["tiers"], names, strict=True):
+        tier["name"] = name
+    with pytest.raises(ValidationError, match=complaint):
+        BundleManifest.model_validate(fields)
+
+
 @pytest.mark.parametrize(
     "fields",
     [

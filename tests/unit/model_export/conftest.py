@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_export.export import export_checkpoint
-from support.tiny_run import untrained_checkpoint
+from support.tiny_bundle import exported_once
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -15,8 +14,5 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny `checkpoint.pt` and its `bundle`; tests must not write to it."""
-    folder = tmp_path_factory.mktemp("exported")
-    source = untrained_checkpoint(folder / "checkpoint.pt")
-    export_checkpoint(source, folder / "bundle", name="tiny", version="1", licence="CC0-1.0")
-    return folder
+    """`exported_once`; tests must not write to it."""
+    return exported_once(tmp_path_factory.getbasetemp() / "tiny-bundle")

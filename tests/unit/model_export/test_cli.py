@@ -14,7 +14,7 @@ def test_a_missing_checkpoint_is_one_line_and_status_2(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
-    assert line == (f"vitrine-export: no checkpoint at {missing}: train one with `vitrine-train`")
+    assert line.startswith(f"vitrine-export: no checkpoint at {missing}: train one with ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -25,10 +25,20 @@ def test_an_export_over_a_bundle_is_one_line_and_a_new_bundle(
     shutil.copytree(exported / "bundle", out)
     (out / "stray.onnx").write_bytes(b"of the old bundle")
     options = ["--out", str(out), "--name", "second", "--version", "7", "--licence", "MIT"]
+    card = tmp_path / "card.md"
+    card.write_text("# Second\n")
+    options += ["--text", str(exported / "text"), "--card", str(card)]
     result = CliRunner().invoke(app, [str(exported / "checkpoint.pt"), *options])
     assert result.exit_code == 0
     (line,) = result.stderr.splitlines()
-    assert line.startswith(f"{out}: second 7, 0.3 MB, dim 16; parity over 42 pictures: cosine >= ")
-    assert {file.name for file in out.iterdir()} == {"bundle.json", "image.onnx"}
     manifest = json.loads((out / "bundle.json").read_text())
+    files = {file.name: file.stat().st_size for file in out.iterdir()}
+    assert set(files) == {"bundle.json", "README.md", *manifest["files"]}
+    megabytes = sum(files.values()) / 1e6
+    assert line.startswith(
+        f"{out}: second 7, {megabytes:.1f} MB, dim 16; parity over 42 pictures: cosine >= "
+    )
+    assert 0.2 < megabytes < 0.5
+    for name, size in files.items():
+        assert f" {name} {size / 1e6:.2f} MB" in line
     assert (manifest["name"], manifest["version"], manifest["licence"]) == ("second", "7", "MIT")

@@ -181,3 +181,9 @@ def test_an_embedding_is_the_encoder_s(shop: Shop) -> None:
     embedding = shop.search.embed(picture(1))
     pixels = preprocess(spec, decode_for(spec, picture(1)))
     np.testing.assert_allclose(embedding.vector, FakeEncoder().encode(pixels[None])[0], atol=1e-6)
+
+
+def test_a_vector_finds_what_its_picture_finds(shop: Shop) -> None:
+    shop.index({f"p{i}": [i] for i in range(8)})
+    vector = shop.search.embed(picture(3)).vector
+    assert shop.search.by_vector(vector, 4) == shop.search.by_picture(picture(3), 4).results

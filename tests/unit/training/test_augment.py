@@ -51,8 +51,9 @@ def test_the_pictures_themselves_are_left_alone() -> None:
 
 
 def test_views_are_made_where_the_pictures_are() -> None:
-    # The meta device has no data, so that any operation that strays to the CPU fails.
-    views = augment(noise(3).to("meta"), 32, generator())
+    # The meta device has no data, so that any operation that strays to the CPU fails; only JPEG
+    # may, and with this seed no picture passes through it.
+    views = augment(noise(3).to("meta"), 32, generator(1))
     assert views.device.type == "meta"
     assert views.shape == (3, 3, 32, 32)
 
@@ -67,7 +68,9 @@ def test_about_half_the_views_are_mirrored() -> None:
 
 def test_a_grey_picture_keeps_no_structure_but_changes_its_light() -> None:
     views = augment(torch.full((64, 40, 40, 3), 128, dtype=torch.uint8), 32, generator())
-    assert views.std(dim=(2, 3)).max() < 1e-5
+    # But for the slow slope of a light from one side, and a sensor's noise through JPEG.
+    steps = (views[..., 1:] - views[..., :-1]).abs().amax(dim=(1, 2, 3))
+    assert (steps < 0.05).float().mean() > 0.75
     assert views.mean(dim=(1, 2, 3)).std() > 0.05
 
 
@@ -81,7 +84,8 @@ def test_reds_and_blues_are_not_confused() -> None:
 
 def test_detail_that_a_small_view_cannot_hold_is_averaged_not_aliased() -> None:
     smooth = augment(stripes(16, 64), 32, generator())
-    assert smooth.std(dim=(2, 3)).max() < 1e-5
+    detail = (smooth[..., 1:] - smooth[..., :-1]).abs().mean(dim=(1, 2, 3))
+    assert (detail < 0.02).float().mean() > 0.75  # the rest is noise of the sensor
     kept = augment(stripes(16, 48), 48, generator())
     assert kept.std(dim=(2, 3)).mean() > 0.2
 
@@ -93,3 +97,22 @@ def test_some_views_look_as_if_they_had_been_small() -> None:
     # Noise keeps 0.6 to 1.0 of this through any crop, and 0.3 to 0.4 once it has been small.
     soft = detail(augment(noise(200), 40, generator())) < 0.5
     assert 0.1 < soft.float().mean() < 0.3
+
+
+def test_some_views_are_noisy_and_compressed() -> None:
+    views = augment(torch.full((200, 40, 40, 3), 128, dtype=torch.uint8), 32, generator())
+    rough = (views[..., 1:] - views[..., :-1]).abs().mean(dim=(1, 2, 3)) > 0.01
+    assert 0.05 < rough.float().mean() < 0.2
+
+
+def test_some_views_are_tilted_so_that_parallels_meet() -> None:
+    images = torch.zeros((100, 60, 60, 3), dtype=torch.uint8)
+    images[:, :, 20:40] = 255
+
+    def widths(views: Tensor) -> Tensor:
+        return (views.amax(dim=1) > 0).float().sum(dim=2)
+
+    bars = widths(augment(images, 48, generator()))
+    # A crop, a turn or a stretch keeps a bar as wide below as above.
+    changed = (bars[:, 4] - bars[:, -5]).abs() > 3
+    assert 0.05 < changed.float().mean() < 0.5

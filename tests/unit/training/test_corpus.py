@@ -7,8 +7,8 @@ import pytest
 from service.core.manifest import PreprocessSpec
 from service.core.preprocess import decode_for, preprocess
 from support.pictures import encoded, photo
-from training.corpus import load_corpus
-from training.labels import TASKS, DataError
+from training.corpus import data_digest, load_corpus
+from training.labels import DataError
 from training.sources import Example, Source
 
 SPEC = PreprocessSpec(size=16)
@@ -16,11 +16,11 @@ GOOD = [encoded(photo(40 + i, 30, seed=i), "JPEG", quality=95) for i in range(3)
 
 
 def examples() -> Iterator[Example]:
-    yield Example(GOOD[0], {"colour": "Red", "gender": "Men"})
+    yield Example(GOOD[0], {"colour": "Red", "audience": "Men"}, {"title": "a red cap"}, id="a")
     yield Example(b"not a picture", {"colour": "Broken"})
-    yield Example(GOOD[1], {"product": "milk"}, held_out=True)
+    yield Example(GOOD[1], {"product": "milk"}, held_out=True, id="b")
     yield Example(GOOD[2][:200], {"colour": "Cut"}, held_out=True)
-    yield Example(GOOD[2], {})
+    yield Example(GOOD[2], {}, id="c")
 
 
 def never() -> Iterator[Example]:
@@ -41,14 +41,11 @@ def test_pictures_are_what_a_query_would_be_and_broken_ones_are_left_out(tmp_pat
     expected = np.stack([preprocess(SPEC, decode_for(SPEC, data)) for data in GOOD])
     np.testing.assert_array_equal(corpus.pixels, expected)
     assert corpus.held_out.tolist() == [False, True, False]
-    assert corpus.labels == {
-        "article_type": [None, None, None],
-        "colour": ["Red", None, None],
-        "gender": ["Men", None, None],
-        "product": [None, "milk", None],
-    }
-    assert set(corpus.labels) == set(TASKS)
-    assert (corpus.name, corpus.share) == ("three", 0.4)
+    assert corpus.labels == [{"colour": "Red", "audience": "Men"}, {"product": "milk"}, {}]
+    assert corpus.documents == [{"title": "a red cap"}, {}, {}]
+    assert corpus.ids == ["a", "b", "c"]
+    assert corpus.training_rows().tolist() == [0, 2]
+    assert (corpus.source.name, corpus.source.share) == ("three", 0.4)
 
 
 def test_a_second_load_decodes_nothing(tmp_path: Path) -> None:
@@ -57,6 +54,8 @@ def test_a_second_load_decodes_nothing(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.pixels, second.pixels)
     np.testing.assert_array_equal(first.held_out, second.held_out)
     assert first.labels == second.labels
+    assert first.documents == second.documents
+    assert data_digest([first]) == data_digest([second])
 
 
 @pytest.mark.parametrize(
@@ -96,3 +95,10 @@ def test_a_source_without_one_sound_picture_is_refused_by_name(tmp_path: Path) -
     with pytest.raises(DataError, match="not one picture of 'three' can be decoded"):
         load_corpus(broken, SPEC, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_digest_of_the_data_follows_its_sources(tmp_path: Path) -> None:
+    one = load_corpus(source(), SPEC, tmp_path)
+    other = load_corpus(source(fingerprint="three-2"), SPEC, tmp_path)
+    digests = {data_digest([one]), data_digest([other]), data_digest([one, other])}
+    assert len(digests) == 3

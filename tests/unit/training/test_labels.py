@@ -38,3 +38,8 @@ def test_an_alias_that_nobody_uses_is_no_error() -> None:
 def test_no_labels_make_an_empty_vocabulary() -> None:
     vocabulary = build_vocabulary([])
     assert (vocabulary.labels, vocabulary.allowed.shape) == ((), (0, 0))
+
+
+def test_labels_become_numbers_and_what_is_unknown_minus_one() -> None:
+    vocabulary = build_vocabulary(["Red", "Blue"])
+    assert vocabulary.numbers(["Red", None, "Blue", "Mauve"]).tolist() == [1, -1, 0, -1]

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.proxies import ProxyHead, multi_task_loss
+from training.proxies import ProxyHead, TeacherHead, WeakHead
 
 # Labels 0-3 are classes of their own; label 4 covers classes 1 and 3.
 ALLOWED = torch.tensor(
@@ -96,10 +96,71 @@ def test_a_task_that_no_source_labels_gives_zero() -> None:
     assert proxy(unit_vectors(2), torch.tensor([-1, -1])).item() == 0.0
 
 
-def test_tasks_weigh_the_same_and_read_their_own_column() -> None:
-    heads = nn.ModuleDict({"first": head(0), "second": head(1), "third": head(2)})
-    vectors = unit_vectors(4)
-    labels = torch.tensor([[0, 3, -1], [4, -1, -1], [1, 2, -1], [-1, 4, -1]])
-    alone = [proxy(vectors, labels[:, i]).item() for i, proxy in enumerate(heads.values())]
-    assert len({round(loss, 3) for loss in alone}) == 3
-    assert multi_task_loss(heads, vectors, labels).item() == pytest.approx(sum(alone), rel=1e-6)
+@pytest.mark.parametrize("labels", [[0, 1, 2], [0, 0, 0]])
+def test_sampled_classes_are_the_whole_loss_where_they_cover_all(labels: list[int]) -> None:
+    torch.manual_seed(0)
+    whole = ProxyHead(8, torch.eye(40, dtype=torch.bool), TEMPERATURE, sampled=40)
+    part = ProxyHead(8, torch.eye(40, dtype=torch.bool), TEMPERATURE, sampled=10)
+    part.load_state_dict(whole.state_dict())
+    vectors, right = unit_vectors(3), torch.tensor(labels)
+    losses = [part(vectors, right).item() for _ in range(20)]
+    # Fewer others to be told from: never more loss than against all, and each draw its own.
+    assert max(losses) < whole(vectors, right).item()
+    assert len(set(losses)) > 10
+
+
+def test_a_sample_always_holds_the_classes_of_the_batch() -> None:
+    torch.manual_seed(0)
+    proxy = ProxyHead(8, torch.eye(100, dtype=torch.bool), TEMPERATURE, sampled=4)
+    labels = torch.arange(12)  # more than the sample: all of them are kept
+    vectors = F.normalize(proxy.proxies.detach(), dim=-1)[:12]
+    assert proxy(vectors, labels).isfinite()
+    p = probabilities(nn.Parameter(proxy.proxies.detach()[:12]), vectors)
+    expected = -np.log(np.diag(p)).mean()
+    assert proxy(vectors, labels).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_guard_leaves_out_a_label_that_the_head_is_sure_is_wrong() -> None:
+    torch.manual_seed(0)
+    proxy = ProxyHead(8, torch.eye(4, dtype=torch.bool), 0.05)
+    with torch.no_grad():
+        proxy.proxies.copy_(torch.eye(8)[:4])
+    vectors, labels = torch.eye(8)[:3], torch.tensor([0, 1, 3])  # the third shows class 2
+    clean = proxy(vectors[:2], labels[:2])
+    torch.testing.assert_close(proxy(vectors, labels, guard=True), clean)
+    assert proxy(vectors, labels) > 1.0
+    assert proxy(vectors[2:], labels[2:], guard=True).item() == 0.0
+
+
+def test_the_guard_keeps_what_is_merely_hard() -> None:
+    proxy, vectors, labels = head(), unit_vectors(3), torch.tensor([0, 4, 2])
+    assert proxy(vectors, labels, guard=True).item() == proxy(vectors, labels).item()
+
+
+def test_weak_labels_start_out_unlikely_and_cost_their_cross_entropy() -> None:
+    torch.manual_seed(0)
+    weak, vectors = WeakHead(8, 5), unit_vectors(2)
+    targets = torch.tensor([[1.0, 0, 0, 0.5, 0], [0, 0, 1.0, 0, 0]])
+    cosines = vectors @ F.normalize(weak.proxies.detach(), dim=-1).T
+    p = torch.sigmoid(10 * cosines - 10)
+    assert p.max() < 0.5
+    expected = -(targets * p.log() + (1 - targets) * (1 - p).log()).sum() / 2.5
+    torch.testing.assert_close(weak(vectors, targets), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_pictures_without_weak_labels_teach_nothing() -> None:
+    torch.manual_seed(0)
+    weak, vectors = WeakHead(8, 5), unit_vectors(2)
+    targets = torch.tensor([[1.0, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
+    torch.testing.assert_close(weak(vectors, targets), weak(vectors[:1], targets[:1]))
+    assert weak(vectors, torch.zeros(2, 5)).item() == 0.0
+
+
+@pytest.mark.parametrize("width", [8, 12])
+def test_a_teacher_is_followed_by_direction(width: int) -> None:
+    torch.manual_seed(0)
+    head_, vectors = TeacherHead(8, width), unit_vectors(4)
+    with torch.no_grad():
+        there = F.normalize(head_.bridge(vectors), dim=-1)
+    assert head_(vectors, there).item() == pytest.approx(0.0, abs=1e-6)
+    assert head_(vectors, -there).item() == pytest.approx(2.0, abs=1e-6)

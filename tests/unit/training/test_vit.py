@@ -3,7 +3,7 @@ import torch
 
 from training.vit import ViT, ViTConfig, sincos_positions, to_unit_range
 
-CONFIG = ViTConfig(width=32, depth=2, heads=2, patch=8, dim=12)
+CONFIG = ViTConfig(width=32, depth=2, heads=2, dim=12, size=24, patch=8, grid=3)
 
 
 @pytest.fixture
@@ -18,22 +18,15 @@ def pictures(count: int, rows: int, columns: int) -> torch.Tensor:
 
 
 def test_every_cell_has_a_position_of_its_own() -> None:
-    positions = sincos_positions(3, 5, 16)
-    assert positions.shape == (15, 16)
+    positions = sincos_positions(4, 16)
+    assert positions.shape == (16, 16)
     assert positions.dtype == torch.float32
-    distances = torch.cdist(positions, positions) + torch.eye(15)
+    distances = torch.cdist(positions, positions) + torch.eye(16)
     assert distances.min() > 0.1
 
 
-def test_the_same_place_has_the_same_position_on_any_grid_that_has_a_cell_there() -> None:
-    # The centre cell of an odd grid; cell (0, 1) of 2x2 is the centre of cells 0-2, 3-5 of 6x6.
-    torch.testing.assert_close(sincos_positions(3, 3, 32)[4], sincos_positions(9, 9, 32)[40])
-    coarse, fine = sincos_positions(2, 2, 32), sincos_positions(6, 6, 32)
-    torch.testing.assert_close(coarse[1], fine[1 * 6 + 4])
-
-
 def test_the_first_half_tells_columns_apart_and_the_second_rows() -> None:
-    grid = sincos_positions(4, 4, 16).view(4, 4, 16)
+    grid = sincos_positions(4, 16).view(4, 4, 16)
     torch.testing.assert_close(grid[0, :, :8], grid[3, :, :8])
     torch.testing.assert_close(grid[:, 0, 8:], grid[:, 3, 8:])
     assert not torch.allclose(grid[0, 0], grid[0, 3])
@@ -43,7 +36,7 @@ def test_the_first_half_tells_columns_apart_and_the_second_rows() -> None:
 @pytest.mark.parametrize("width", [4, 6, 30])
 def test_a_width_without_room_for_four_waves_is_refused(width: int) -> None:
     with pytest.raises(ValueError, match=f"not {width}"):
-        sincos_positions(2, 2, width)
+        sincos_positions(2, width)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(8, 8), (24, 24), (48, 32), (64, 64)])
@@ -51,7 +44,7 @@ def test_any_resolution_of_whole_patches_gives_unit_vectors(
     vit: ViT, rows: int, columns: int
 ) -> None:
     with torch.inference_mode():
-        vectors = vit(pictures(3, rows, columns))
+        vectors = vit(pictures(3, rows, columns), 8)
     assert vectors.shape == (3, CONFIG.dim)
     assert vectors.dtype == torch.float32
     torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(3))
@@ -60,7 +53,23 @@ def test_any_resolution_of_whole_patches_gives_unit_vectors(
 @pytest.mark.parametrize(("rows", "columns"), [(20, 24), (24, 31)])
 def test_a_cut_patch_is_refused(vit: ViT, rows: int, columns: int) -> None:
     with pytest.raises(ValueError, match=f"{rows}x{columns} do not divide into patches of 8"):
-        vit(pictures(1, rows, columns))
+        vit(pictures(1, rows, columns), 8)
+
+
+@pytest.mark.parametrize("patch", [4, 6, 8, 12, 24])
+def test_any_patch_size_that_divides_the_picture_gives_unit_vectors(vit: ViT, patch: int) -> None:
+    with torch.inference_mode():
+        vectors = vit(pictures(2, 24, 24), patch)
+    assert vectors.shape == (2, CONFIG.dim)
+    torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(2))
+
+
+def test_patch_sizes_are_near_each_other_on_a_smooth_picture(vit: ViT) -> None:
+    # One colour has no detail to lose: a patch of any size embeds to nearly the same token.
+    plain = torch.tensor([0.5, -0.2, 0.1]).view(1, 3, 1, 1).expand(1, 3, 24, 24)
+    with torch.inference_mode():
+        cosine = (vit(plain, 8) * vit(plain, 12)).sum()
+    assert cosine > 0.98
 
 
 def test_a_vector_depends_on_its_own_picture_alone(vit: ViT) -> None:
@@ -68,7 +77,7 @@ def test_a_vector_depends_on_its_own_picture_alone(vit: ViT) -> None:
     others = batch.clone()
     others[[0, 1, 3, 4]] = -others[[0, 1, 3, 4]]
     with torch.inference_mode():
-        together, alone, elsewhere = vit(batch), vit(batch[2:3]), vit(others)
+        together, alone, elsewhere = (vit(x, 8) for x in (batch, batch[2:3], others))
     torch.testing.assert_close(together[2:3], alone)
     torch.testing.assert_close(together[2], elsewhere[2])
     assert not torch.allclose(together[0], elsewhere[0], atol=1e-3)
@@ -77,14 +86,14 @@ def test_a_vector_depends_on_its_own_picture_alone(vit: ViT) -> None:
 def test_reordered_pictures_give_reordered_vectors(vit: ViT) -> None:
     batch, order = pictures(6, 24, 24), torch.tensor([4, 0, 5, 2, 1, 3])
     with torch.inference_mode():
-        torch.testing.assert_close(vit(batch[order]), vit(batch)[order])
+        torch.testing.assert_close(vit(batch[order], 8), vit(batch, 8)[order])
 
 
 def test_where_something_is_matters(vit: ViT) -> None:
     batch = pictures(1, 32, 32)
     with torch.inference_mode():
-        shifted = vit(batch.roll(8, dims=-1))
-        assert not torch.allclose(vit(batch), shifted, atol=1e-4)
+        shifted = vit(batch.roll(8, dims=-1), 8)
+        assert not torch.allclose(vit(batch, 8), shifted, atol=1e-4)
 
 
 def test_pixels_map_to_minus_one_to_one_with_channels_first() -> None:
@@ -97,14 +106,14 @@ def test_pixels_map_to_minus_one_to_one_with_channels_first() -> None:
 
 def test_without_blocks_it_is_the_head_of_the_mean_normalised_patch() -> None:
     torch.manual_seed(0)
-    vit = ViT(ViTConfig(width=16, depth=0, heads=1, patch=4, dim=6))
+    vit = ViT(ViTConfig(width=16, depth=0, heads=1, dim=6, size=8, patch=4, grid=2))
     picture = pictures(1, 8, 8)
     with torch.inference_mode():
         corners = [(0, 0), (0, 4), (4, 0), (4, 4)]
         patches = torch.stack([picture[0, :, y : y + 4, x : x + 4].flatten() for y, x in corners])
-        tokens = patches @ vit.embed.weight.flatten(1).T + sincos_positions(2, 2, 16)
+        tokens = patches @ vit.embed.weight.flatten(1).T + sincos_positions(2, 16)
         tokens = (tokens - tokens.mean(dim=1, keepdim=True)) / tokens.std(
             dim=1, correction=0, keepdim=True
         )
         expected = torch.nn.functional.normalize(tokens.mean(dim=0) @ vit.head.weight.T, dim=0)
-        torch.testing.assert_close(vit(picture)[0], expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(vit(picture, 4)[0], expected, atol=1e-4, rtol=1e-4)

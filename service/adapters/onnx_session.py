@@ -1,0 +1,86 @@
+"""ONNX Runtime sessions as both encoders need them: on the provider asked for, or refused."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnxruntime as ort
+
+from service.core.errors import BundleError, ProviderUnavailableError
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+}
+Nodes = Mapping[str, tuple[str, list[int]]]
+"""An input's or output's type and its shape, the batch left aside, by name."""
+
+
+def open_session(
+    file: Path, *, provider: str, threads: int | None, spinning: bool
+) -> ort.InferenceSession:
+    """Load a graph.
+
+    Args:
+        file: The graph; weights outside it lie beside it.
+        provider: `cpu`, `cuda` or `openvino`; never silently another.
+        threads: For one run; by default every core this process may use.
+        spinning: Whether threads that wait for work spin for a while.
+
+    Raises:
+        BundleError: It cannot be loaded.
+        ProviderUnavailableError: The provider is not in use after loading.
+    """
+    wanted = _available(provider)
+    if provider == "cuda":
+        ort.preload_dlls()  # CUDA and cuDNN come as wheels, where no loader path leads
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    try:
+        session = ort.InferenceSession(file, options, providers=[wanted])
+    except Exception as exc:
+        raise BundleError(f"{file} cannot be loaded: {str(exc).splitlines()[0]}") from exc
+    if session.get_providers()[0] != wanted:
+        raise ProviderUnavailableError(
+            f"asked for provider {provider!r}, but ONNX Runtime chose "
+            f"{session.get_providers()[0]}: check the driver and the installed runtime"
+        )
+    return session
+
+
+def check_graph(session: ort.InferenceSession, promised: Nodes, file: Path) -> None:
+    """Refuse a graph whose inputs or outputs are not those the manifest promises.
+
+    Raises:
+        BundleError: With every one that differs.
+    """
+    nodes = (*session.get_inputs(), *session.get_outputs())
+    found = {node.name: (node.type, node.shape[1:]) for node in nodes}
+    wrong = [
+        f"{name} is {found.get(name, 'missing')} and should be {expected}"
+        for name, expected in promised.items()
+        if found.get(name) != expected
+    ]
+    if wrong:
+        raise BundleError(
+            f"{file} is not the graph that bundle.json describes, leaving the batch aside: "
+            f"{'; '.join(wrong)}; export the model again"
+        )
+
+
+def _available(provider: str) -> str:
+    if provider not in PROVIDERS:
+        raise ProviderUnavailableError(
+            f"no provider {provider!r}; choose one of {', '.join(PROVIDERS)}"
+        )
+    wanted = PROVIDERS[provider]
+    if wanted not in ort.get_available_providers():
+        extra = "gpu" if provider == "cuda" else provider
+        raise ProviderUnavailableError(
+            f"the installed ONNX Runtime has no {wanted}: pip install 'vitrine[{extra}]' "
+            "in an environment without the other runtimes"
+        )
+    return wanted
