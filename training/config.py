@@ -2,7 +2,7 @@
 
 The bundle that ships was trained by
 
-    vitrine-train annotate DIR/*.parquet --out runs/labels
+    vitrine-train annotate --data DIR --out runs/labels
     vitrine-train images --data DIR --recipe pretrain --labels runs/labels --out runs/pretrained
     vitrine-train images --data DIR --recipe multitask --labels runs/labels \
         --start runs/pretrained/checkpoint.pt --out runs/multitask
@@ -11,7 +11,7 @@ and docs/training.md has the commands that follow.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from training.vit import ViTConfig
@@ -103,6 +103,7 @@ def _pairs(raw: list[list[float]]) -> tuple[tuple[int, float], ...]:
 
 
 _CHEAP = ((24, 0.6), (16, 0.4))
+_BRIEF = RunConfig(phases=(Phase(30_000, ((24, 1.0),)),), tiers=(24,), learning_rate=2e-3)
 
 RECIPES = {
     "pretrain": RunConfig(
@@ -119,6 +120,11 @@ RECIPES = {
         learning_rate=2e-3,
         seed=1,
     ),
+    # What stage 1 adds, in minutes (docs/experiments.md): weak labels and then tasks, against tasks
+    # alone for as many steps of their own and for as many in all.
+    "brief-weak": replace(_BRIEF, objective="weak"),
+    "brief-tasks": _BRIEF,
+    "brief-tasks-twice": replace(_BRIEF, phases=(Phase(60_000, ((24, 1.0),)),)),
     # A smaller tower from a large one: patient, so several times the pictures of the others.
     "distill": RunConfig(
         objective="teacher",
