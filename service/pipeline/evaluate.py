@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.errors import CatalogSourceError
+from service.core.manifest import PreprocessSpec
 from service.core.metrics import mean_average_precision, precision_at
 from service.core.preprocess import decode_for, preprocess
 from service.core.tasks import Item, Task
@@ -41,15 +42,20 @@ class TaskResult:
     chance: float
 
 
-def evaluate_task(task: Task, encoder: Encoder) -> TaskResult:
+def evaluate_task(task: Task, encoder: Encoder, query_encoder: Encoder | None = None) -> TaskResult:
     """Measure an encoder at one task; a query never finds itself.
+
+    Args:
+        task: Who asks, what may be found, and what is right.
+        encoder: Embeds the gallery, and the queries too by default.
+        query_encoder: Embeds the queries: another tier of the same bundle.
 
     Raises:
         CatalogSourceError: The task has no queries, or no gallery.
         InvalidImageError: One of its pictures cannot be decoded.
     """
-    queries, query_vectors = _embed(task.queries(), encoder)
-    gallery, gallery_vectors = _embed(task.gallery(), encoder)
+    queries, query_vectors = embed_items(task.queries(), query_encoder or encoder)
+    gallery, gallery_vectors = embed_items(task.gallery(), encoder)
     if not queries or not gallery:
         raise CatalogSourceError(
             f"task {task.name!r} has {len(queries)} queries and {len(gallery)} gallery pictures; "
@@ -87,19 +93,36 @@ def _agreement(
     return np.stack([np.isin(values, sorted(names)) for names in wanted])
 
 
-def _embed(items: Iterable[Item], encoder: Encoder) -> tuple[list[Item], Vectors]:
-    spec = encoder.manifest.preprocess
+def embed_items(items: Iterable[Item], encoder: Encoder) -> tuple[list[Item], Vectors]:
+    """Embed pictures; the items come back without their bytes, beside (n, dim) unit vectors.
+
+    Raises:
+        InvalidImageError: A picture cannot be decoded.
+    """
+    kept: list[Item] = []
+    vectors: list[Vectors] = []
+    for batch, pixels in decoded_batches(items, encoder.manifest.preprocess):
+        kept += batch
+        vectors.append(encoder.encode(pixels))
+    return kept, np.concatenate(vectors) if vectors else np.empty((0, 0), np.float32)
+
+
+def decoded_batches(
+    items: Iterable[Item], spec: PreprocessSpec
+) -> Iterator[tuple[list[Item], Pixels]]:
+    """Yield items without their bytes, and their (n, size, size, 3) uint8, some at a time.
+
+    Raises:
+        InvalidImageError: A picture cannot be decoded.
+    """
 
     def pixels(item: Item) -> Pixels:
         return preprocess(spec, decode_for(spec, item.data))
 
-    kept: list[Item] = []
-    vectors: list[Vectors] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for batch in _batches(items):
-            kept += [Item(item.id, b"", item.labels) for item in batch]
-            vectors.append(encoder.encode(np.stack(list(pool.map(pixels, batch)))))
-    return kept, np.concatenate(vectors) if vectors else np.empty((0, 0), np.float32)
+            kept = [Item(item.id, b"", item.labels) for item in batch]
+            yield kept, np.stack(list(pool.map(pixels, batch)))
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

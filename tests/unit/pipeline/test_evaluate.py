@@ -108,3 +108,14 @@ def test_an_alias_stands_for_the_gallery_s_labels() -> None:
 def test_a_side_without_pictures_is_named(queries: list[Item], gallery: list[Item]) -> None:
     with pytest.raises(CatalogSourceError, match=f"{len(queries)} queries and {len(gallery)}"):
         evaluate_task(task(queries, gallery), FakeEncoder())
+
+
+def test_another_encoder_may_ask() -> None:
+    """The same vectors under another name answer alike, others do not."""
+    queries, gallery = [item(i) for i in range(12)], [item(i) for i in range(12, 40)]
+    asked = task(queries, gallery)
+    alone = evaluate_task(asked, FakeEncoder())
+    asking, answering = FakeEncoder(), FakeEncoder()
+    assert evaluate_task(asked, answering, asking) == alone
+    assert (sum(asking.batches), sum(answering.batches)) == (12, 28)
+    assert evaluate_task(asked, FakeEncoder(), FakeEncoder(seed=1)) != alone
