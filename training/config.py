@@ -120,6 +120,18 @@ RECIPES = {
         learning_rate=2e-3,
         seed=1,
     ),
+    # From a multi-task tower: the tasks alone, without the weak labels that took most of the space,
+    # and warmer proxies (docs/experiments.md).
+    "refine": RunConfig(
+        phases=(
+            Phase(100_000, ((24, 1.0),)),
+            Phase(24_000, ((12, 0.6), (8, 0.4)), students=((24, 1.0),)),
+        ),
+        learning_rate=1e-3,
+        temperature=0.1,
+        average=0.98,
+        seed=2,
+    ),
     # What stage 1 adds, in minutes (docs/experiments.md): weak labels and then tasks, against tasks
     # alone for as many steps of their own and for as many in all.
     "brief-weak": replace(_BRIEF, objective="weak"),
