@@ -6,6 +6,8 @@ The bundle that ships was trained by
     vitrine-train images --data DIR --recipe pretrain --labels runs/labels --out runs/pretrained
     vitrine-train images --data DIR --recipe multitask --labels runs/labels \
         --start runs/pretrained/checkpoint.pt --out runs/multitask
+    vitrine-train images --data DIR --recipe refine \
+        --start runs/multitask/checkpoint.pt --out runs/refined
 
 and docs/training.md has the commands that follow.
 """

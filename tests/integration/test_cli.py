@@ -331,9 +331,9 @@ def test_serve_refuses_a_provider_that_is_not_there(tmp_path: Path):
 def test_a_damaged_bundle_is_named_with_both_digests(shop: Shop, tmp_path: Path):
     bundle = tmp_path / "bundle"
     shutil.copytree(DEFAULT_BUNDLE, bundle)
-    with (bundle / "image.onnx").open("ab") as file:
+    with (bundle / "image.weights").open("ab") as file:
         file.write(b"\0")
 
     done = vitrine_here("search", "any.jpg", "--data-dir", shop.data_dir, "--bundle", bundle)
 
-    refused(done, "image.onnx", "sha256", "export it anew")
+    refused(done, "image.weights", "sha256", "export it anew")
