@@ -80,6 +80,7 @@ def _search_once(settings: Settings, picture: Path) -> None:
         config = uvicorn.Config(app, host=settings.host, port=0, log_level="warning")
         server = uvicorn.Server(config)
         socket = config.bind_socket()
+        socket.listen()  # a connection then waits for the server, however long it takes to start
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
         thread.start()
         try:
