@@ -65,8 +65,8 @@ def train(
     labels = len(weak_labels.labels)
     learner = Learner(config, vocabularies, labels, data_digest(corpora), start, teacher_dim)
     first = learner.resume(path)
-    weak_only = config.objective == "weak"
-    pools = make_pools(corpora, vocabularies, weak_labels, balanced=weak_only)
+    balanced = config.objective == "weak"
+    pools = make_pools(corpora, vocabularies, weak_labels, balanced=balanced)
     steps = config.steps()
     saved = time.monotonic()
     for step in range(first, len(steps)):

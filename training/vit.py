@@ -53,7 +53,7 @@ class Attention(nn.Module):
         b, n, width = x.shape
         size = width // self.heads
         q, k, v = self.qkv(x).view(b, n, 3, self.heads, size).permute(2, 0, 3, 1, 4)
-        # Written out: at these few tokens torch's fused kernel trains a quarter slower on a CPU.
+        # Written out: at these few tokens torch's fused kernel trains slower on a CPU.
         scores = (q * size**-0.5) @ k.transpose(-1, -2)
         attended = scores.softmax(dim=-1) @ v
         mixed: Tensor = self.out(attended.transpose(1, 2).reshape(b, n, width))
