@@ -80,24 +80,26 @@ def calibrate(checkpoint: Checkpoint, corpora: Sequence[Corpus]) -> Calibration:
     def phone(images: Tensor, size: int) -> Tensor:
         return augment(images, size, generator)
 
-    cosines_of_pairs, same = [], []
-    for corpus, asking, vector in zip(corpora, rows, vectors, strict=True):
-        if any("product" in corpus.labels[row] for row in asking):
+    pairs = []
+    several = [_has_products(c, r) for c, r in zip(corpora, rows, strict=True)]
+    for corpus, asking, vector, own in zip(corpora, rows, vectors, several, strict=True):
+        if own:
             # Pictures of products that have several: a shelf's against the catalogue's.
             offered = corpus.training_rows()
             gallery = embed_rows(tower, patch, corpus, offered)
             names = [[corpus.labels[r].get("product") for r in side] for side in (asking, offered)]
-            pairs = neighbour_pairs(vector, gallery, *names)
-        else:
-            # One picture a product: a phone's view of it against the studio's.
+            pairs.append(neighbour_pairs(vector, gallery, *names))
+        elif not any(several):
+            # One picture a product: a phone's view of it against the studio's, which is easier.
             ids = [corpus.ids[r] for r in asking]
-            pairs = neighbour_pairs(
-                embed_rows(tower, patch, corpus, asking, phone), vector, ids, ids
-            )
-        cosines_of_pairs.append(pairs[0])
-        same.append(pairs[1])
-    curve = fit_logistic(np.concatenate(cosines_of_pairs), np.concatenate(same))
-    return Calibration(temperatures, curve)
+            queries = embed_rows(tower, patch, corpus, asking, phone)
+            pairs.append(neighbour_pairs(queries, vector, ids, ids))
+    cosines, same = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    return Calibration(temperatures, fit_logistic(cosines, same))
+
+
+def _has_products(corpus: Corpus, rows: NDArray[np.int64]) -> bool:
+    return any("product" in corpus.labels[row] for row in rows.tolist())
 
 
 def _calibration_rows(corpus: Corpus) -> NDArray[np.int64]:

@@ -88,8 +88,12 @@ def test_pictures_of_one_product_are_pairs_where_there_are_several(
     checkpoint: Checkpoint, corpus: Corpus
 ) -> None:
     labels = [{**row, "product": f"{row['colour']} {row['category']}"} for row in corpus.labels]
-    fitted = calibrate(checkpoint, [replace(corpus, labels=labels)])
+    several = replace(corpus, labels=labels)
+    fitted = calibrate(checkpoint, [several])
     assert fitted.same_product.slope > 0
+    # A phone's view of a studio photo is easier: where there are real pairs, it has no say.
+    assert calibrate(checkpoint, [corpus, several]).same_product == fitted.same_product
+    assert calibrate(checkpoint, [corpus]).same_product != fitted.same_product
 
 
 def test_without_a_labelled_row_there_is_nothing_to_fit(
