@@ -104,10 +104,7 @@ def export_bundle(
     spec = PreprocessSpec(size=tower.config.size, resize="squash")
     with bundle_folder(out) as folder:
         image, parities = _write_image(tower, tiers, heads, spec, folder)
-        text_tower = None
-        if text:
-            text_tower, text_parity = write_text(text, folder)
-            parities.append(text_parity)
+        text_tower, text_parity = write_text(text, folder) if text else (None, None)
         manifest = BundleManifest(
             name=name,
             version=version,
@@ -119,7 +116,7 @@ def export_bundle(
             heads=tuple(Head(output=h.output, name=h.name, labels=h.labels) for h in heads),
             text=text_tower,
             calibration=calibration,
-            parity=worst(parities),
+            parity=worst([*parities, text_parity] if text_parity else parities),
             quality=dict(quality or {}),
         )
         write_manifest(folder, manifest)

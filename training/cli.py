@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -56,7 +56,7 @@ def images(
     if recipe not in RECIPES:
         raise typer.BadParameter(f"no recipe {recipe!r}; there are {', '.join(RECIPES)}")
     config = RECIPES[recipe]
-    try:
+    with one_line_errors():
         read = open_sources(sources, data, tasks, columns)
         if data and config.demo_products:
             read.append(demo_source(config.demo_products, config.demo_views))
@@ -66,8 +66,6 @@ def images(
         with progress("images", len(config.steps())) as show:
             path = train(config, corpora, weak, out, start=start, teacher=taught, on_step=show)
         plot_curves(out / "log.jsonl", out / "curves.png")
-    except (CheckpointError, DataError, VitrineError, FileNotFoundError) as exc:
-        fail(exc)
     typer.echo(f"done: {path}, {out / 'curves.png'}", err=True)
 
 
@@ -84,7 +82,7 @@ def texts(
     cache: Cache = CACHE,
 ) -> None:
     """Train the text tower against the locked image tower of a finished run."""
-    try:
+    with one_line_errors():
         checkpoint = load(run / "checkpoint.pt")
         corpora = decoded(open_sources(sources, data, tasks, columns), checkpoint.config, cache)
         vectors, documents = captioned(
@@ -94,8 +92,6 @@ def texts(
         with progress("texts", config.steps) as show:
             path = train_text(config, vectors, documents, out, on_step=show)
         plot_curves(out / "log.jsonl", out / "curves.png")
-    except (CheckpointError, DataError, VitrineError, FileNotFoundError) as exc:
-        fail(exc)
     typer.echo(f"done: {path}, {out / 'curves.png'}", err=True)
 
 
@@ -109,12 +105,10 @@ def calibrate(
     cache: Cache = CACHE,
 ) -> None:
     """Fit probabilities on half of the held-out rows; writes calibration.json into the run."""
-    try:
+    with one_line_errors():
         checkpoint = load(run / "checkpoint.pt")
         corpora = decoded(open_sources(sources, data, tasks, columns), checkpoint.config, cache)
         fitted = fit_calibration(checkpoint, corpora)
-    except (CheckpointError, DataError, VitrineError, FileNotFoundError) as exc:
-        fail(exc)
     path = run / "calibration.json"
     fitted.save(path)
     typer.echo(f"done: {path}; next: vitrine-export {run / 'checkpoint.pt'} --out BUNDLE", err=True)
@@ -159,10 +153,14 @@ def decoded(sources: list[Source], config: RunConfig, cache: Path) -> list[Corpu
     return corpora
 
 
-def fail(exc: Exception) -> NoReturn:
-    """End with one line that says what is wrong."""
-    typer.secho(f"vitrine-train: {exc}", fg="red", err=True)
-    raise typer.Exit(2) from exc
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End with one line that says what is wrong, where it is the input's fault."""
+    try:
+        yield
+    except (CheckpointError, DataError, VitrineError, FileNotFoundError) as exc:
+        typer.secho(f"vitrine-train: {exc}", fg="red", err=True)
+        raise typer.Exit(2) from exc
 
 
 app.command()(annotate)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.augment import augment
 from training.batches import draw, make_pools
@@ -59,21 +60,18 @@ def train(
     teach, teacher_dim = teacher or (None, 0)
     if (config.objective == "teacher") != bool(teacher):
         raise DataError("a teacher goes with a recipe whose objective is `teacher`, and only there")
-    if teacher:
-        weak_labels = WeakLabels((), ())
+    weak_labels = WeakLabels((), ()) if teacher else weak_labels
     vocabularies = _learnable(config, corpora, weak_labels)
     labels = len(weak_labels.labels)
     learner = Learner(config, vocabularies, labels, data_digest(corpora), start, teacher_dim)
     first = learner.resume(path)
-    balanced = config.objective == "weak"
-    pools = make_pools(corpora, vocabularies, weak_labels, balanced=balanced)
+    pools = make_pools(corpora, vocabularies, weak_labels, balanced=config.objective == "weak")
     steps = config.steps()
     saved = time.monotonic()
     for step in range(first, len(steps)):
         batch = draw(pools, config.batch, labels, config.seed, step)
         plan = _plan(config, steps[step], step, len(steps))
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        views = augment(batch.images.to(learner.device), config.model.size, generator)
+        views = _views(batch.images.to(learner.device), config, step)
         if teach:
             batch = replace(batch, taught=teach(views))
         losses = learner.step(views, batch, plan)
@@ -96,7 +94,7 @@ def _learnable(
             raise DataError("there are no weak labels to learn: the catalogue has no usable text")
         return {}
     if config.objective == "teacher":
-        return {}
+        return {}  # labels have no part in it
     vocabularies = vocabularies_of(corpora)
     for task in [t for t, v in vocabularies.items() if len(v.classes) < 2]:
         del vocabularies[task]  # one class teaches nothing
@@ -105,6 +103,12 @@ def _learnable(
             "no task has two classes or more: name a column with labels, --task category=COLUMN"
         )
     return vocabularies
+
+
+def _views(images: Tensor, config: RunConfig, step: int) -> Tensor:
+    """Return this step's random views, the same ones in a resumed run."""
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    return augment(images, config.model.size, generator)
 
 
 def _plan(config: RunConfig, phase: Phase, step: int, steps: int) -> StepPlan:
