@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from model_export.bundle import ExportError
 from training.flexi import pi_resize, resize_positions
+from training.stem import STRIDE, fold_norms
 from training.vit import ViT, to_unit_range
 
 OPSET = 23
@@ -69,19 +70,25 @@ class TierGraph(nn.Module):
 def tower_at(tower: ViT, patch: int) -> ViT:
     """Return a tower whose stored weights are for this patch size, so that none are resized.
 
+    Its normalisations are part of its convolutions.
+
     Raises:
         ExportError: The pictures do not divide into such patches.
     """
     size = tower.config.size
-    if patch < 1 or size % patch:
-        raise ExportError(f"pictures of {size}x{size} do not divide into patches of {patch}")
+    if patch < 1 or size % patch or patch % STRIDE:
+        raise ExportError(
+            f"pictures of {size}x{size} do not divide into patches of {patch}: a patch is a "
+            f"multiple of {STRIDE} pixels that divides {size}"
+        )
     grid = size // patch
     fixed = ViT(replace(tower.config, patch=patch, grid=grid))
     state = tower.state_dict()
     positions = resize_positions(state["embed.positions"], grid, grid)
     state["embed.positions"] = positions.reshape(grid, grid, -1)
-    state["embed.weight"] = pi_resize(state["embed.weight"], patch)
+    state["embed.weight"] = pi_resize(state["embed.weight"], patch // STRIDE)
     fixed.load_state_dict(state)
+    fold_norms(fixed.stem)
     return fixed
 
 
@@ -161,10 +168,11 @@ def _quiet_exporter() -> Iterator[None]:
 
 
 def vit_gflops(tower: ViT, patch: int) -> float:
-    """Return the multiply-adds of one picture's matrix products, in units of 1e9."""
+    """Return the multiply-adds of one picture's convolutions and products, in units of 1e9."""
     config = tower.config
     tokens = (config.size // patch) ** 2
     linear = 12 * config.width**2 * tokens
     attention = 2 * tokens**2 * config.width
-    patches = tokens * 3 * patch**2 * config.width
-    return (config.depth * (linear + attention) + patches + config.width * config.dim) / 1e9
+    patches = tokens * config.stem_width * (patch // STRIDE) ** 2 * config.width
+    blocks = config.depth * (linear + attention) + patches + config.width * config.dim
+    return (tower.stem.multiply_adds(config.size) + blocks) / 1e9

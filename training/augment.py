@@ -3,8 +3,9 @@
     (b, side, side, 3) uint8 -> another background -> crop, turn, perspective, mirror -> blur
     -> light, colour balance -> noise, JPEG -> floats
 
-Torch operations on whole batches, so that a GPU does them too; JPEG alone is Pillow's. Hue stays:
-colour is a label.
+How far a view is from the studio is drawn for each picture: some are nearly as they were. Torch
+operations on whole batches, so that a GPU does them too; JPEG alone is Pillow's. Hue stays: colour
+is a label.
 """
 
 import math
@@ -38,9 +39,10 @@ def augment(images: Tensor, resolution: int, generator: torch.Generator) -> Tens
     if x.shape[-1] >= 2 * resolution:
         # Sampling below half the resolution would alias; average first.
         x = F.avg_pool2d(x, x.shape[-1] // resolution)
-    x = _reframe(x, resolution, generator)
+    strength = torch.rand(x.shape[0], generator=generator)
+    x = _reframe(x, resolution, strength, generator)
     x = _soften(x, _chosen(x, _SOFT, generator))
-    x = _relight(x, generator)
+    x = _relight(x, strength, generator)
     return _compress(x, _chosen(x, _COMPRESSED, generator), generator)
 
 
@@ -54,14 +56,17 @@ def _chosen(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return chosen.nonzero()[:, 0].to(x.device)
 
 
-def _reframe(x: Tensor, resolution: int, generator: torch.Generator) -> Tensor:
-    """Area 30-110 %, aspect 3:4-4:3, turn to 12 degrees, mirror, shift, tilt; edges repeat."""
+def _reframe(x: Tensor, resolution: int, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Area 30-110 %, aspect 3:4-4:3, turn to 12 degrees, mirror, shift, tilt; edges repeat.
+
+    A picture of strength 0 is but mirrored, and shown with up to a tenth more around it.
+    """
     b = x.shape[0]
-    scale = _uniform(b, 0.30, 1.10, generator).sqrt()
-    stretch = (_uniform(b, -1, 1, generator) * 0.5 * math.log(4 / 3)).exp()
-    turn = _uniform(b, -1, 1, generator) ** 3 * math.radians(12)
+    scale = (1.10 - strength * _uniform(b, 0, 0.80, generator)).sqrt()
+    stretch = (strength * _uniform(b, -1, 1, generator) * 0.5 * math.log(4 / 3)).exp()
+    turn = strength * _uniform(b, -1, 1, generator) ** 3 * math.radians(12)
     mirror = torch.where(torch.rand(b, generator=generator) < 0.5, -1.0, 1.0)
-    tilted = (torch.rand(b, generator=generator) < _TILTED).float()
+    tilted = strength * (torch.rand(b, generator=generator) < _TILTED).float()
     width, height = scale * stretch, scale / stretch
     # A homography: output (x, y, 1) -> input, both in -1..1.
     matrix = torch.zeros(b, 3, 3)
@@ -90,13 +95,14 @@ def _soften(x: Tensor, rows: Tensor) -> Tensor:
     return x
 
 
-def _relight(x: Tensor, generator: torch.Generator) -> Tensor:
+def _relight(x: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """Contrast, brightness, colour balance, and for some a light from one side."""
     b, _, h, w = x.shape
-    contrast = _uniform(b, 0.7, 1.2, generator)[:, None, None, None].to(x)
-    brightness = _uniform(b, -0.25, 0.15, generator)[:, None, None, None].to(x)
-    balance = (1 + 0.04 * torch.randn(b, 3, generator=generator))[:, :, None, None].to(x)
-    uneven = (torch.rand(b, generator=generator) < _UNEVEN).float()
+    contrast = (1 + strength * _uniform(b, -0.3, 0.2, generator))[:, None, None, None].to(x)
+    brightness = (strength * _uniform(b, -0.25, 0.15, generator))[:, None, None, None].to(x)
+    balance = 1 + 0.04 * strength[:, None] * torch.randn(b, 3, generator=generator)
+    balance = balance[:, :, None, None].to(x)
+    uneven = strength * (torch.rand(b, generator=generator) < _UNEVEN).float()
     slope = uneven[:, None] * torch.randn(b, 2, generator=generator) * 0.12
     across = slope[:, :1, None] * torch.linspace(-1, 1, w) + slope[:, 1:, None] * torch.linspace(
         -1, 1, h

@@ -79,7 +79,8 @@ def runs_table(runs: list[RunFacts]) -> Figures:
 
 def _config_facts(config: RunConfig) -> dict[str, str]:
     phases = "; ".join(
-        f"{phase.images:,} pictures at patches {_weighted(phase.patches)}"
+        f"{phase.images:,} pictures of {phase.size or config.model.size} px at patches "
+        + _weighted(phase.patches)
         + (f", students {_weighted(phase.students)}" if phase.students else "")
         for phase in config.phases
     )

@@ -2,12 +2,7 @@
 
 The bundle that ships was trained by
 
-    vitrine-train annotate --data DIR --out runs/labels
-    vitrine-train images --data DIR --recipe pretrain --labels runs/labels --out runs/pretrained
-    vitrine-train images --data DIR --recipe multitask --labels runs/labels \
-        --start runs/pretrained/checkpoint.pt --out runs/multitask
-    vitrine-train images --data DIR --recipe refine \
-        --start runs/multitask/checkpoint.pt --out runs/refined
+    vitrine-train images --data DIR --recipe multitask --out runs/multitask
 
 and docs/training.md has the commands that follow.
 """
@@ -29,6 +24,7 @@ class Phase:
         images: How many are seen.
         patches: (patch size, weight): what a step's size is drawn from. Large patches make few
             tokens, and most of what there is to learn early can be learnt from few.
+        size: Side of the views in pixels; 0 for the model's own.
         students: (patch size, weight): the size that the same views are embedded at once more, to
             be held to the first embedding; none without them.
     """
@@ -36,6 +32,7 @@ class Phase:
     images: int
     patches: tuple[tuple[int, float], ...]
     students: tuple[tuple[int, float], ...] = ()
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +60,17 @@ class RunConfig:
 
     objective: Objective = "tasks"
     model: ViTConfig = field(default_factory=ViTConfig)
-    phases: tuple[Phase, ...] = (Phase(100_000, ((24, 1.0),)),)
+    phases: tuple[Phase, ...] = (Phase(100_000, ((16, 1.0),), size=64),)
     tiers: tuple[int, ...] = (8, 12, 24)
-    batch: int = 256
-    learning_rate: float = 1e-3
+    batch: int = 128
+    learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup: float = 0.05
-    temperature: float = 0.06
+    temperature: float = 0.1
     sampled_classes: int = 4096
     guard_after: float = 0.5
     distill: float = 4.0
-    average: float = 0.998
+    average: float = 0.99
     gradient_clip: float = 1.0
     cache_side: int = 112
     demo_products: int = 300
@@ -94,7 +91,8 @@ class RunConfig:
         raw = json.loads(text)
         raw["model"] = ViTConfig(**raw["model"])
         raw["phases"] = tuple(
-            Phase(p["images"], _pairs(p["patches"]), _pairs(p["students"])) for p in raw["phases"]
+            Phase(p["images"], _pairs(p["patches"]), _pairs(p["students"]), p["size"])
+            for p in raw["phases"]
         )
         raw["tiers"] = tuple(raw["tiers"])
         return cls(**raw)
@@ -104,49 +102,33 @@ def _pairs(raw: list[list[float]]) -> tuple[tuple[int, float], ...]:
     return tuple((int(patch), weight) for patch, weight in raw)
 
 
-_CHEAP = ((24, 0.6), (16, 0.4))
-_BRIEF = RunConfig(phases=(Phase(30_000, ((24, 1.0),)),), tiers=(24,), learning_rate=2e-3)
+_BRIEF = RunConfig(phases=(Phase(30_000, ((16, 1.0),), size=64),), tiers=(24,), average=0.98)
 
 RECIPES = {
-    "pretrain": RunConfig(
-        objective="weak",
-        phases=(Phase(200_000, _CHEAP),),
-        learning_rate=2e-3,
-    ),
+    # Small pictures of few tokens first: most of what there is to learn can be learnt from them.
     "multitask": RunConfig(
         phases=(
-            Phase(300_000, _CHEAP),
-            Phase(100_000, ((8, 0.12), (12, 0.44), (16, 0.44)), students=((24, 1.0),)),
-            Phase(16_000, ((8, 1.0),), students=((24, 0.5), (16, 0.25), (12, 0.25))),
+            Phase(300_000, ((16, 1.0),), size=48),
+            Phase(400_000, ((16, 1.0),), size=64),
+            Phase(120_000, ((12, 0.4), (16, 0.6)), students=((24, 1.0),)),
+            Phase(24_000, ((8, 0.6), (12, 0.4)), students=((24, 0.6), (16, 0.4))),
         ),
-        learning_rate=2e-3,
         seed=1,
     ),
-    # From a multi-task tower: the tasks alone, without the weak labels that took most of the space,
-    # and warmer proxies (docs/experiments.md).
-    "refine": RunConfig(
-        phases=(
-            Phase(100_000, ((24, 1.0),)),
-            Phase(24_000, ((12, 0.6), (8, 0.4)), students=((24, 1.0),)),
-        ),
-        learning_rate=1e-3,
-        temperature=0.1,
-        average=0.98,
-        seed=2,
-    ),
+    # Stage 1, for a catalogue that has texts and few labels; `multitask --start` goes on from it.
+    "pretrain": RunConfig(objective="weak", phases=(Phase(300_000, ((16, 1.0),), size=64),)),
     # What stage 1 adds, in minutes (docs/experiments.md): weak labels and then tasks, against tasks
     # alone for as many steps of their own and for as many in all.
     "brief-weak": replace(_BRIEF, objective="weak"),
     "brief-tasks": _BRIEF,
-    "brief-tasks-twice": replace(_BRIEF, phases=(Phase(60_000, ((24, 1.0),)),)),
+    "brief-tasks-twice": replace(_BRIEF, phases=(Phase(60_000, ((16, 1.0),), size=64),)),
     # A smaller tower from a large one: patient, so several times the pictures of the others.
     "distill": RunConfig(
         objective="teacher",
         phases=(
-            Phase(1_500_000, _CHEAP),
-            Phase(500_000, ((8, 1.0),), students=((24, 0.5), (16, 0.25), (12, 0.25))),
+            Phase(2_000_000, ((16, 1.0),), size=64),
+            Phase(500_000, ((8, 0.5), (12, 0.5)), students=((24, 0.6), (16, 0.4))),
         ),
-        learning_rate=2e-3,
         seed=2,
     ),
 }

@@ -97,11 +97,13 @@ class Learner:
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = plan.learning_rate
-        embeddings = self._embed(views, plan.patch)
+        with torch.autocast(self.device, torch.bfloat16):
+            features = self._tower.stem(views)
+        embeddings = self._embed(features, plan.patch)
         losses = self._losses(embeddings, batch, plan.guard)
         total = torch.stack(list(losses.values())).sum()
         if plan.student is not None:
-            student = self._embed(views, plan.student)
+            student = self._embed(features, plan.student)
             learnt = self._losses(student, batch, plan.guard)
             distance = (1 - F.cosine_similarity(student, embeddings.detach())).mean()
             total = 0.5 * (total + torch.stack(list(learnt.values())).sum())
@@ -154,9 +156,9 @@ class Learner:
             optimizer.load_state_dict(saved)
         return state.step
 
-    def _embed(self, views: Tensor, patch: int) -> Tensor:
+    def _embed(self, features: Tensor, patch: int) -> Tensor:
         with torch.autocast(self.device, torch.bfloat16):
-            embeddings: Tensor = self._tower(views, patch)
+            embeddings: Tensor = self._tower.encode(features, patch)
         return embeddings
 
     def _losses(self, embeddings: Tensor, batch: Batch, guard: bool) -> dict[str, Tensor]:
@@ -174,9 +176,14 @@ class Learner:
         # Shorter at first, so that the random start is soon forgotten.
         decay = min(self._config.average, (1 + step) / (10 + step))
         with torch.no_grad():
-            pairs = zip(self._average.parameters(), self._tower.parameters(), strict=True)
+            pairs = zip(
+                self._average.state_dict().values(), self._tower.state_dict().values(), strict=True
+            )
             for average, current in pairs:
-                average.lerp_(current, 1 - decay)
+                if average.is_floating_point():
+                    average.lerp_(current, 1 - decay)
+                else:
+                    average.copy_(current)
 
 
 def _load_tower(tower: ViT, config: RunConfig, start: Path) -> None:
@@ -196,7 +203,7 @@ def _optimizers(
     Muon (Jordan et al., 2024), its updates scaled to AdamW's (Liu et al., 2025), so that one
     learning rate serves both.
     """
-    matrices = [p for p in tower.blocks.parameters() if p.ndim == 2]
+    matrices = [p for n in (tower.stem, tower.blocks) for p in n.parameters() if p.ndim == 2]
     taken = {id(p) for p in matrices}
     rest = [p for p in (*tower.parameters(), *heads.parameters()) if id(p) not in taken]
     muon = torch.optim.Muon(matrices, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")

@@ -73,13 +73,13 @@ class Reading:
     """How a catalogue's rows become examples.
 
     Attributes:
-        tasks: A task to the field or column with its labels.
+        tasks: A task to the field or column with its labels, or to several that make one together.
         hold_out: The field whose hash decides what is validation, or a column's values that are.
         text: Fields to take texts from; None for every field that holds text.
         columns: Fields of a product to columns of the source, as `--map` of `vitrine reindex`.
     """
 
-    tasks: Mapping[str, str]
+    tasks: Mapping[str, str | list[str]]
     hold_out: str | Mapping[str, list[str]] = "id"
     text: tuple[str, ...] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -166,9 +166,11 @@ def _bytes(image: ImageRef, fetcher: HttpImageFetcher) -> bytes:
 
 def _labels(product: Product, source: str, reading: Reading) -> dict[str, str]:
     labels = {}
-    for task, name in reading.tasks.items():
-        value = str(_field(product, name) or "")
-        if value not in _ABSENT:
+    for task, columns in reading.tasks.items():
+        names = [columns] if isinstance(columns, str) else columns
+        values = [str(_field(product, name) or "") for name in names]
+        if _ABSENT.isdisjoint(values):
+            value = ", ".join(values)
             # Another source's label of the same name may mean something narrower.
             labels[task] = f"{source} {value}" if task in reading.stands_for else value
     return labels

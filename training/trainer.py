@@ -71,7 +71,8 @@ def train(
     for step in range(first, len(steps)):
         batch = draw(pools, config.batch, labels, config.seed, step)
         plan = _plan(config, steps[step], step, len(steps))
-        views = _views(batch.images.to(learner.device), config, step)
+        size = steps[step].size or config.model.size
+        views = _views(batch.images.to(learner.device), size, config.seed, step)
         if teach:
             batch = replace(batch, taught=teach(views))
         losses = learner.step(views, batch, plan)
@@ -105,10 +106,10 @@ def _learnable(
     return vocabularies
 
 
-def _views(images: Tensor, config: RunConfig, step: int) -> Tensor:
+def _views(images: Tensor, size: int, seed: int, step: int) -> Tensor:
     """Return this step's random views, the same ones in a resumed run."""
-    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-    return augment(images, config.model.size, generator)
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    return augment(images, size, generator)
 
 
 def _plan(config: RunConfig, phase: Phase, step: int, steps: int) -> StepPlan:

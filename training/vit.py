@@ -1,10 +1,12 @@
 """The image tower: a Vision Transformer that runs at several patch sizes.
 
 "Better plain ViT baselines for ImageNet-1k" (Beyer, Zhai, Kolesnikov, 2022): pre-norm blocks,
-global average pooling, no class token. Patch and position embeddings are resized on the fly as in
-FlexiViT (`training.flexi`), so that one set of weights trades tokens for time.
+global average pooling, no class token; before them a stem of convolutions (`training.stem`). Patch
+and position embeddings are resized on the fly as in FlexiViT (`training.flexi`), so that one set of
+weights trades tokens for time.
 
-    pixels -> patches -> + positions -> blocks -> norm -> mean over tokens -> linear -> unit vector
+    pixels -> stem -> patches -> + positions -> blocks -> norm -> mean over tokens -> linear
+    -> unit vector
 """
 
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.flexi import pi_resize, resize_positions
+from training.stem import STRIDE, Stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,10 @@ class ViTConfig:
         heads: Of attention.
         dim: Width of the embedding that is searched.
         size: Side of the pictures in pixels.
-        patch: Side of the patches that the stored weights are for.
+        patch: Side of the patches that the stored weights are for, in pixels.
         grid: Side of the stored grid of positions.
+        stem_width: Channels of the stem's features.
+        stem_blocks: Residual blocks of the stem.
     """
 
     width: int = 256
@@ -37,6 +42,8 @@ class ViTConfig:
     size: int = 96
     patch: int = 16
     grid: int = 8
+    stem_width: int = 64
+    stem_blocks: int = 3
 
 
 class Attention(nn.Module):
@@ -80,23 +87,24 @@ class Block(nn.Module):
 
 
 class PatchEmbedding(nn.Module):
-    """Pictures to tokens at any patch size that divides them."""
+    """The stem's features to tokens, at any patch size that divides them."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(config.width, 3, config.patch, config.patch))
+        side, channels = config.patch // STRIDE, config.stem_width
+        self.weight = nn.Parameter(torch.empty(config.width, channels, side, side))
         self.bias = nn.Parameter(torch.zeros(config.width))
         positions = sincos_positions(config.grid, config.width)
         self.positions = nn.Parameter(positions.view(config.grid, config.grid, config.width))
-        nn.init.trunc_normal_(self.weight, std=(3 * config.patch**2) ** -0.5)
+        nn.init.trunc_normal_(self.weight, std=(channels * side**2) ** -0.5)
 
-    def forward(self, pixels: Tensor, patch: int) -> Tensor:
-        """(b, 3, h, w) -> (b, h / patch * w / patch, width), positions added."""
-        b, channels, h, w = pixels.shape
-        rows, columns = h // patch, w // patch
-        x = pixels.view(b, channels, rows, patch, columns, patch)
-        x = x.permute(0, 2, 4, 1, 3, 5).reshape(b, rows * columns, channels * patch * patch)
-        x = F.linear(x, pi_resize(self.weight, patch).flatten(1), self.bias)
+    def forward(self, features: Tensor, side: int) -> Tensor:
+        """(b, channels, h, w), features a side of a patch -> (b, tokens, width) with positions."""
+        b, channels, h, w = features.shape
+        rows, columns = h // side, w // side
+        x = features.reshape(b, channels, rows, side, columns, side)
+        x = x.permute(0, 2, 4, 1, 3, 5).reshape(b, rows * columns, channels * side * side)
+        x = F.linear(x, pi_resize(self.weight, side).flatten(1), self.bias)
         return x + resize_positions(self.positions, rows, columns).to(x)
 
 
@@ -106,6 +114,7 @@ class ViT(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
+        self.stem = Stem(config.stem_width, config.stem_blocks)
         self.embed = PatchEmbedding(config)
         self.blocks = nn.Sequential(
             *(Block(config.width, config.heads) for _ in range(config.depth))
@@ -118,17 +127,32 @@ class ViT(nn.Module):
         """(b, 3, h, w) float in -1..1 -> (b, dim) float32, each row of unit length.
 
         Raises:
-            ValueError: h or w is not a multiple of the patch size.
+            ValueError: h or w is not a multiple of the patch size, or that not one of the stem's
+                stride.
         """
         h, w = pixels.shape[2:]
-        if h % patch or w % patch:
-            raise ValueError(f"pictures of {h}x{w} do not divide into patches of {patch}")
-        x = self.embed(pixels, patch)
+        _require_whole_patches(h, w, patch)
+        return self.encode(self.stem(pixels), patch)
+
+    def encode(self, features: Tensor, patch: int) -> Tensor:
+        """(b, stem_width, h / 4, w / 4) of the stem -> (b, dim) float32, unit vectors.
+
+        Raises:
+            ValueError: As `forward`.
+        """
+        h, w = features.shape[2:]
+        _require_whole_patches(STRIDE * h, STRIDE * w, patch)
+        x = self.embed(features, patch // STRIDE)
         x = self.blocks(x)
         x = self.norm(x)
         x = x.mean(dim=1)
         x = self.head(x)
         return F.normalize(x.float(), dim=-1)
+
+
+def _require_whole_patches(h: int, w: int, patch: int) -> None:
+    if patch % STRIDE or h % patch or w % patch:
+        raise ValueError(f"pictures of {h}x{w} do not divide into patches of {patch}")
 
 
 def sincos_positions(grid: int, width: int) -> Tensor:

@@ -16,7 +16,9 @@ from training.text_tower import TextConfig, TextTower
 from training.tokenizer import train_tokenizer
 from training.vit import ViT, ViTConfig
 
-SHAPE = ViTConfig(width=32, depth=2, heads=2, dim=16, size=48, patch=16, grid=4)
+SHAPE = ViTConfig(
+    width=32, depth=2, heads=2, dim=16, size=48, patch=16, grid=4, stem_width=8, stem_blocks=1
+)
 TIERS = (8, 12, 24)
 CLASSES = {
     "category": ["Bags", "Shirts", "Shoes"],

@@ -23,7 +23,9 @@ COLOURS = {
     "Yellow": (230, 210, 40),
 }
 TINY = RunConfig(
-    model=ViTConfig(width=32, depth=2, heads=2, dim=16, size=48, patch=16, grid=4),
+    model=ViTConfig(
+        width=32, depth=2, heads=2, dim=16, size=48, patch=16, grid=4, stem_width=8, stem_blocks=1
+    ),
     phases=(Phase(16 * 24, ((24, 1.0),)), Phase(16 * 18, ((12, 1.0),), students=((24, 1.0),))),
     tiers=(12, 16, 24),
     batch=16,

@@ -13,7 +13,9 @@ from training.checkpoint import CheckpointError
 from training.vit import ViTConfig
 
 NAMED = {"name": "tiny", "version": "2", "licence": "CC0-1.0"}
-SMALL = ViTConfig(width=8, depth=1, heads=1, dim=4, size=16, patch=16, grid=1)
+SMALL = ViTConfig(
+    width=8, depth=1, heads=1, dim=4, size=16, patch=16, grid=1, stem_width=4, stem_blocks=1
+)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -54,10 +56,10 @@ def test_the_folder_holds_the_files_it_names_with_their_digests(exported: Path) 
 
 
 def test_the_tiers_share_nearly_all_they_hold(exported: Path) -> None:
-    """A block's matrices are there once, at two bytes a weight."""
+    """The stem and the blocks' matrices are there once, at two bytes a weight."""
     size = (exported / "bundle" / "image.weights").stat().st_size
-    matrices = 2 * 12 * 32**2 * 2
-    patches = sum(3 * patch**2 + (48 // patch) ** 2 for patch in TIERS) * 32 * 2
+    matrices = (27 * 4 + 36 * 8 + 2 * 72 * 8 + 2 * 12 * 32**2) * 2
+    patches = sum(8 * (patch // 4) ** 2 + (48 // patch) ** 2 for patch in TIERS) * 32 * 2
     assert matrices + patches <= size < matrices + patches + 4000
 
 
@@ -70,13 +72,18 @@ def test_the_same_checkpoint_gives_the_same_bytes(exported: Path, tmp_path: Path
 
 
 def test_tokens_and_gflops_are_those_of_the_towers_pictures(tmp_path: Path) -> None:
-    tower = tiny_tower(shape=ViTConfig(width=32, depth=2, heads=2, dim=16, size=128, grid=8))
+    shape = ViTConfig(
+        width=32, depth=2, heads=2, dim=16, size=128, grid=8, stem_width=8, stem_blocks=0
+    )
+    tower = tiny_tower(shape=shape)
     manifest = export_bundle(tmp_path / "bundle", tower=tower, tiers=[16], **NAMED)
     (tier,) = manifest.image.tiers
     assert manifest.preprocess.size == 128
     assert tier.tokens == 64
-    # Two blocks of 12*32*32 a token and 2*64*32 a token, patches of 768*32, a head of 32*16.
-    multiply_adds = 64 * (2 * (12 * 32**2 + 2 * 64 * 32) + 768 * 32) + 32 * 16
+    # Two blocks of 12*32*32 a token and 2*64*32 a token, patches of 4*4*8*32, a head of 32*16;
+    # before them 64*64 places of 27*4 and 32*32 of 36*8.
+    multiply_adds = 64 * (2 * (12 * 32**2 + 2 * 64 * 32) + 128 * 32) + 32 * 16
+    multiply_adds += 64 * 64 * 27 * 4 + 32 * 32 * 36 * 8
     assert tier.gflops == pytest.approx(multiply_adds / 1e9, abs=0.0005)
     assert torch.is_grad_enabled()
 

@@ -14,6 +14,7 @@ from model_export.graph import HeadWeights, TierGraph, to_onnx, tower_at, vit_gf
 from model_export.run import heads_of
 from support.tiny_bundle import TIERS, noise, tiny_tower
 from training import checkpoint as checkpoints
+from training.stem import STRIDE
 from training.vit import ViT, ViTConfig, to_unit_range
 
 
@@ -34,7 +35,9 @@ def test_a_tier_is_sound_and_of_opset_23_and_resizes_nothing(exported: Path, pat
     assert {opset.domain: opset.version for opset in model.opset_import}[""] == 23
     operators = {node.op_type for node in model.graph.node}
     assert not operators & {"Resize", "Pow", "SVD", "Gather", "AveragePool"}
-    assert 32 * 3 * patch**2 in {int(np.prod(t.dims)) for t in model.graph.initializer}
+    assert 32 * 8 * (patch // STRIDE) ** 2 in {
+        int(np.prod(t.dims)) for t in model.graph.initializer
+    }
 
 
 def test_a_graph_says_nothing_of_the_machine_that_made_it(exported: Path) -> None:
@@ -120,7 +123,7 @@ def test_a_head_of_another_tower_or_of_other_labels_is_refused(shape: tuple[int,
 
 
 def test_exporting_is_silent_and_leaves_torch_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
-    graph = TierGraph(tiny_tower(shape=ViTConfig(8, 1, 1, dim=4, size=16, grid=1)), 16)
+    graph = TierGraph(tiny_tower(shape=ViTConfig(8, 1, 1, 4, size=16, grid=1, stem_width=4)), 16)
     filters, level = list(warnings.filters), logging.getLogger("torch.onnx").level
     to_onnx(graph, torch.zeros((2, 16, 16, 3), dtype=torch.uint8), "images", graph.outputs)
     assert capfd.readouterr() == ("", "")
@@ -130,9 +133,10 @@ def test_exporting_is_silent_and_leaves_torch_as_it_was(capfd: pytest.CaptureFix
 
 
 def test_gflops_are_the_multiply_adds_of_one_picture() -> None:
-    config = ViTConfig(width=8, depth=2, heads=2, patch=16, dim=6, size=8)
-    # 8 x 8 pixels are 4 tokens. Of a block: qkv 4*8*24, scores 4*4*8, their sums 4*4*8, out 4*8*8,
-    # mlp 4*8*32 twice. Around the blocks: patches 4*(3*4*4)*8, and the head 8*6.
+    config = ViTConfig(8, 2, 2, dim=6, size=8, patch=16, stem_width=4, stem_blocks=0)
+    # 8 x 8 pixels are 4 tokens, of 2 x 2 features, which take 4*4*27*2 + 2*2*18*4. Of a block:
+    # qkv 4*8*24, scores 4*4*8, their sums 4*4*8, out 4*8*8, mlp 4*8*32 twice. Around the blocks:
+    # patches 4*4*8, and the head 8*6.
     block = 4 * 8 * 24 + 4 * 4 * 8 + 4 * 4 * 8 + 4 * 8 * 8 + 2 * (4 * 8 * 32)
-    expected = 2 * block + 4 * 48 * 8 + 8 * 6
+    expected = 4 * 4 * 27 * 2 + 2 * 2 * 18 * 4 + 2 * block + 4 * 4 * 8 + 8 * 6
     assert vit_gflops(ViT(config), 4) * 1e9 == pytest.approx(expected)

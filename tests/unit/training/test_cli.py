@@ -27,7 +27,7 @@ def test_an_unknown_recipe_is_refused_with_those_there_are(tmp_path: Path) -> No
     options = ["images", "--data", str(tmp_path), "--recipe", "fast"]
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 2
-    assert "pretrain, multitask, refine" in result.stderr
+    assert "multitask, pretrain, brief-weak" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["images", "texts", "calibrate"])

@@ -93,6 +93,7 @@ def test_each_source_labels_what_it_knows(folder: Path) -> None:
         "colour": "Navy Blue",
         "audience": "Women",
         "usage": "Casual",
+        "look": "Dresses, Navy Blue, Women",
     }
     assert first["fashion-hires"].labels == fashion
     assert first["fashion-lowres"].labels == fashion

@@ -3,7 +3,9 @@ import torch
 
 from training.vit import ViT, ViTConfig, sincos_positions, to_unit_range
 
-CONFIG = ViTConfig(width=32, depth=2, heads=2, dim=12, size=24, patch=8, grid=3)
+CONFIG = ViTConfig(
+    width=32, depth=2, heads=2, dim=12, size=24, patch=8, grid=3, stem_width=8, stem_blocks=1
+)
 
 
 @pytest.fixture
@@ -56,7 +58,13 @@ def test_a_cut_patch_is_refused(vit: ViT, rows: int, columns: int) -> None:
         vit(pictures(1, rows, columns), 8)
 
 
-@pytest.mark.parametrize("patch", [4, 6, 8, 12, 24])
+@pytest.mark.parametrize("patch", [6, 10])
+def test_a_patch_that_cuts_a_feature_is_refused(vit: ViT, patch: int) -> None:
+    with pytest.raises(ValueError, match=f"60x60 do not divide into patches of {patch}"):
+        vit(pictures(1, 60, 60), patch)
+
+
+@pytest.mark.parametrize("patch", [4, 8, 12, 24])
 def test_any_patch_size_that_divides_the_picture_gives_unit_vectors(vit: ViT, patch: int) -> None:
     with torch.inference_mode():
         vectors = vit(pictures(2, 24, 24), patch)
@@ -66,7 +74,8 @@ def test_any_patch_size_that_divides_the_picture_gives_unit_vectors(vit: ViT, pa
 
 def test_patch_sizes_are_near_each_other_on_a_smooth_picture(vit: ViT) -> None:
     # One colour has no detail to lose: a patch of any size embeds to nearly the same token.
-    plain = torch.tensor([0.5, -0.2, 0.1]).view(1, 3, 1, 1).expand(1, 3, 24, 24)
+    # Around it the stem sees a frame of zeros, which is little of a picture of 96 px.
+    plain = torch.tensor([0.5, -0.2, 0.1]).view(1, 3, 1, 1).expand(1, 3, 96, 96)
     with torch.inference_mode():
         cosine = (vit(plain, 8) * vit(plain, 12)).sum()
     assert cosine > 0.98
@@ -106,14 +115,25 @@ def test_pixels_map_to_minus_one_to_one_with_channels_first() -> None:
 
 def test_without_blocks_it_is_the_head_of_the_mean_normalised_patch() -> None:
     torch.manual_seed(0)
-    vit = ViT(ViTConfig(width=16, depth=0, heads=1, dim=6, size=8, patch=4, grid=2))
-    picture = pictures(1, 8, 8)
+    config = ViTConfig(
+        width=16, depth=0, heads=1, dim=6, size=16, patch=8, grid=2, stem_width=4, stem_blocks=0
+    )
+    vit, picture = ViT(config).eval(), pictures(1, 16, 16)
     with torch.inference_mode():
-        corners = [(0, 0), (0, 4), (4, 0), (4, 4)]
-        patches = torch.stack([picture[0, :, y : y + 4, x : x + 4].flatten() for y, x in corners])
+        features = vit.stem(picture)[0]
+        corners = [(0, 0), (0, 2), (2, 0), (2, 2)]
+        patches = torch.stack([features[:, y : y + 2, x : x + 2].flatten() for y, x in corners])
         tokens = patches @ vit.embed.weight.flatten(1).T + sincos_positions(2, 16)
         tokens = (tokens - tokens.mean(dim=1, keepdim=True)) / tokens.std(
             dim=1, correction=0, keepdim=True
         )
         expected = torch.nn.functional.normalize(tokens.mean(dim=0) @ vit.head.weight.T, dim=0)
-        torch.testing.assert_close(vit(picture, 4)[0], expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(vit(picture, 8)[0], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_features_of_the_stem_serve_every_patch_size(vit: ViT) -> None:
+    batch = pictures(2, 24, 24)
+    with torch.inference_mode():
+        features = vit.stem(batch)
+        for patch in (8, 12):
+            torch.testing.assert_close(vit.encode(features, patch), vit(batch, patch))
