@@ -3,6 +3,8 @@
 The bundle that ships was trained by
 
     vitrine-train images --data DIR --recipe multitask --out runs/multitask
+    vitrine-train images --data DIR --recipe refine \
+        --start runs/multitask/checkpoint.pt --out runs/refined
 
 and docs/training.md has the commands that follow.
 """
@@ -114,6 +116,14 @@ RECIPES = {
             Phase(24_000, ((8, 0.6), (12, 0.4)), students=((24, 0.6), (16, 0.4))),
         ),
         seed=1,
+    ),
+    # Goes on from it at full size and at every step with the tiers that ship: how well a tier finds
+    # followed how often it had been trained (docs/experiments.md).
+    "refine": RunConfig(
+        phases=(Phase(110_000, ((12, 1.0),), students=((24, 0.7), (16, 0.3))),),
+        tiers=(12, 16, 24),
+        learning_rate=1e-3,
+        seed=2,
     ),
     # Stage 1, for a catalogue that has texts and few labels; `multitask --start` goes on from it.
     "pretrain": RunConfig(objective="weak", phases=(Phase(300_000, ((16, 1.0),), size=64),)),

@@ -57,7 +57,8 @@ class Learner:
             vocabularies: The classes of each task to learn.
             weak_labels: How many there are to learn; none leaves their head out.
             data: Digest of what is trained on.
-            start: A checkpoint whose tower to begin with, or None for random weights.
+            start: A checkpoint whose tower to begin with, and whose heads of tasks with the same
+                classes; None for random weights.
             teacher_dim: Width of a teacher's vectors; 0 without one.
 
         Raises:
@@ -79,7 +80,7 @@ class Learner:
             heads[TEACHER] = TeacherHead(config.model.dim, teacher_dim)
         tower = ViT(config.model)
         if start is not None:
-            _load_tower(tower, config, start)
+            self._begin_from(start, tower, heads)
         self._tower, self._heads = tower.to(self.device), heads.to(self.device)
         self._average = copy.deepcopy(self._tower).requires_grad_(False)
         self._parameters = [*self._tower.parameters(), *self._heads.parameters()]
@@ -156,6 +157,18 @@ class Learner:
             optimizer.load_state_dict(saved)
         return state.step
 
+    def _begin_from(self, start: Path, tower: ViT, heads: nn.ModuleDict) -> None:
+        state = checkpoints.load(start)
+        if state.config.model != self._config.model:
+            raise checkpoints.CheckpointError(
+                f"{start} is a tower of another shape: {state.config.model}, "
+                f"not {self._config.model}"
+            )
+        tower.load_state_dict(state.ema)
+        for task in self._tasks:
+            if state.classes.get(task) == self._classes[task]:
+                heads[task].load_state_dict({"proxies": state.heads[f"{task}.proxies"]})
+
     def _embed(self, features: Tensor, patch: int) -> Tensor:
         with torch.autocast(self.device, torch.bfloat16):
             embeddings: Tensor = self._tower.encode(features, patch)
@@ -184,15 +197,6 @@ class Learner:
                     average.lerp_(current, 1 - decay)
                 else:
                     average.copy_(current)
-
-
-def _load_tower(tower: ViT, config: RunConfig, start: Path) -> None:
-    state = checkpoints.load(start)
-    if state.config.model != config.model:
-        raise checkpoints.CheckpointError(
-            f"{start} is a tower of another shape: {state.config.model}, not {config.model}"
-        )
-    tower.load_state_dict(state.ema)
 
 
 def _optimizers(

@@ -41,8 +41,8 @@ def train(
         corpora: Decoded sources.
         weak_labels: Read the products' texts; may be empty where tasks are learnt.
         out: Folder of the run; `checkpoint.pt` and `log.jsonl` appear there.
-        start: A checkpoint whose tower the run begins with; its heads are begun anew, since
-            other data has other classes. Ignored by a run that goes on.
+        start: A checkpoint whose tower the run begins with, and whose heads where a task has the
+            same classes. Ignored by a run that goes on.
         teacher: Whose vectors to learn, and their width; with the objective `teacher` alone.
         on_step: Called now and then with (steps done, steps in all, loss).
         save_seconds: Between two checkpoints: what an interruption may cost.

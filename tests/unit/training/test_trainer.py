@@ -243,7 +243,19 @@ def test_a_run_may_begin_with_the_tower_of_another(
     before, after = checkpoints.load(whole_run), checkpoints.load(path)
     learnt = [name for name, _ in ViT(TINY.model).named_parameters()]
     assert all(torch.equal(before.ema[name], after.model[name]) for name in learnt)
-    assert not torch.equal(before.heads["colour.proxies"], after.heads["colour.proxies"])
+    assert torch.equal(before.heads["colour.proxies"], after.heads["colour.proxies"])
+
+
+def test_a_head_of_other_classes_is_begun_anew(
+    corpus: Corpus, whole_run: Path, tmp_path: Path
+) -> None:
+    labels = [{**row, "category": f"a {row['category']}"} for row in corpus.labels]
+    still = replace(SHORT, learning_rate=0.0, seed=5)
+    renamed = replace(corpus, labels=labels)
+    path = train(still, [renamed], NO_WEAK_LABELS, tmp_path, start=whole_run)
+    before, after = checkpoints.load(whole_run), checkpoints.load(path)
+    assert torch.equal(before.heads["colour.proxies"], after.heads["colour.proxies"])
+    assert not torch.equal(before.heads["category.proxies"], after.heads["category.proxies"])
 
 
 def test_a_tower_of_another_shape_is_refused(
