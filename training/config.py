@@ -63,7 +63,7 @@ class RunConfig:
     objective: Objective = "tasks"
     model: ViTConfig = field(default_factory=ViTConfig)
     phases: tuple[Phase, ...] = (Phase(100_000, ((16, 1.0),), size=64),)
-    tiers: tuple[int, ...] = (8, 12, 24)
+    tiers: tuple[int, ...] = (12, 16, 24)
     batch: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -112,16 +112,13 @@ RECIPES = {
         phases=(
             Phase(300_000, ((16, 1.0),), size=48),
             Phase(400_000, ((16, 1.0),), size=64),
-            Phase(120_000, ((12, 0.4), (16, 0.6)), students=((24, 1.0),)),
-            Phase(24_000, ((8, 0.6), (12, 0.4)), students=((24, 0.6), (16, 0.4))),
         ),
         seed=1,
     ),
     # Goes on from it at full size and at every step with the tiers that ship: how well a tier finds
     # followed how often it had been trained (docs/experiments.md).
     "refine": RunConfig(
-        phases=(Phase(110_000, ((12, 1.0),), students=((24, 0.7), (16, 0.3))),),
-        tiers=(12, 16, 24),
+        phases=(Phase(230_000, ((12, 1.0),), students=((24, 0.7), (16, 0.3))),),
         learning_rate=1e-3,
         seed=2,
     ),
