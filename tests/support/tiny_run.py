@@ -24,12 +24,18 @@ COLOURS = {
 }
 TINY = RunConfig(
     model=ViTConfig(
-        width=32, depth=2, heads=2, dim=16, size=48, patch=16, grid=4, stem_width=8, stem_blocks=1
+        width=32, depth=2, heads=2, dim=16, size=48, patch=16, grid=4, stem_width=16, stem_blocks=1
     ),
-    phases=(Phase(16 * 24, ((24, 1.0),)), Phase(16 * 18, ((12, 1.0),), students=((24, 1.0),))),
+    phases=(
+        Phase(16 * 30, ((24, 1.0),)),
+        Phase(16 * 24, ((12, 1.0),), students=((24, 0.6), (16, 0.4))),
+    ),
     tiers=(12, 16, 24),
     batch=16,
-    learning_rate=3e-3,
+    # So few steps have to be long, and their average short.
+    learning_rate=1e-2,
+    temperature=0.05,
+    average=0.9,
     cache_side=56,
 )
 NO_WEAK_LABELS = WeakLabels((), ())
