@@ -6,13 +6,25 @@ from typing import Annotated
 import typer
 
 from model_export.bundle import ExportError
+from model_export.cli_group import DEFAULT, DefaultCommandGroup
 from model_export.export import export_checkpoint
 from training.checkpoint import CheckpointError
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=DefaultCommandGroup,
+    help="A model in, a verified bundle out: `vitrine-export SOURCE --out BUNDLE`.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 
 
-@app.command()
+@app.callback()
+def _group() -> None:
+    """Keep typer from collapsing a single command into the group."""
+
+
+@app.command(DEFAULT)
 def run(
     source: Annotated[Path, typer.Argument(help="checkpoint.pt of vitrine-train.")],
     out: Annotated[Path, typer.Option(help="Folder of the bundle; replaced if it holds one.")],

@@ -2,9 +2,12 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+import typer
 from typer.testing import CliRunner
 
 from model_export.cli import app
+from model_export.cli_group import DefaultCommandGroup
 
 
 def test_a_missing_checkpoint_is_one_line_and_status_2(tmp_path: Path) -> None:
@@ -42,3 +45,49 @@ def test_an_export_over_a_bundle_is_one_line_and_a_new_bundle(
     for name, size in files.items():
         assert f" {name} {size / 1e6:.2f} MB" in line
     assert (manifest["name"], manifest["version"], manifest["licence"]) == ("second", "7", "MIT")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["{source}", "--out", "{out}"],
+        ["run", "{source}", "--out", "{out}"],
+        ["--out", "{out}", "{source}"],
+        ["--out={out}", "{source}"],
+    ],
+)
+def test_the_command_run_is_the_one_that_need_not_be_named(
+    tmp_path: Path, words: list[str]
+) -> None:
+    source, out = tmp_path / "missing.pt", tmp_path / "bundle"
+    given = [word.format(source=source, out=out) for word in words]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 2
+    assert f"no checkpoint at {source}" in result.stderr
+
+
+def test_other_commands_are_found_by_their_names() -> None:
+    group = typer.Typer(cls=DefaultCommandGroup)
+
+    @group.command("run")
+    def run(source: str) -> None:
+        typer.echo(f"run {source}")
+
+    @group.command("verify")
+    def verify(bundle: str) -> None:
+        typer.echo(f"verify {bundle}")
+
+    def said(*words: str) -> str:
+        return CliRunner().invoke(group, words).stdout.strip()
+
+    assert said("bundle") == said("run", "bundle") == "run bundle"
+    assert said("verify", "bundle") == "verify bundle"
+    assert said("./verify") == "run ./verify"
+
+
+def test_help_of_the_group_lists_its_commands_and_of_run_its_options() -> None:
+    listed = CliRunner().invoke(app, ["--help"])
+    assert listed.exit_code == 0
+    assert "Commands" in listed.stdout
+    assert "run" in listed.stdout
+    assert "--licence" in CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "120"}).stdout
