@@ -61,14 +61,17 @@ class Tier(_Strict):
 
     Attributes:
         name: What a request asks for it by, such as `best` or `fast`; older bundles have none.
+        patch: Side of a patch in pixels; not known of every graph made elsewhere.
+        tokens: A picture makes, likewise.
+        gflops: Multiply-adds of a picture in units of 1e9, likewise.
     """
 
     name: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]*$")
     file: str
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
-    patch: int
-    tokens: int
-    gflops: float
+    patch: int | None = None
+    tokens: int | None = None
+    gflops: float | None = None
 
 
 class ImageTower(_Strict):
