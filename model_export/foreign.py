@@ -94,6 +94,9 @@ class Foreign:
 class PictureGraph(nn.Module):
     """uint8 pictures to unit vectors, through a tower that takes normalised float32 NCHW."""
 
+    gain: Tensor
+    shift: Tensor
+
     def __init__(self, tower: nn.Module, normalisation: Normalisation) -> None:
         """Wrap a tower: (n, 3, size, size) float32 -> (n, dim)."""
         super().__init__()
@@ -134,4 +137,5 @@ def gflops(graph: nn.Module, size: int) -> float:
     # The fused kernels for CPUs are ones that torch does not count.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         graph(one)
-    return round(counter.get_total_flops() / 2e9, 3)
+    operations: int = counter.get_total_flops()
+    return round(operations / 2e9, 3)

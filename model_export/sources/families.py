@@ -83,7 +83,7 @@ POOLINGS = ("cls", "gap", "map", "projection")
 class Tower(nn.Module):
     """A vision model, pooled: (n, 3, size, size) float32 -> (n, dim)."""
 
-    def __init__(self, model: nn.Module, family: Family, pooling: str, size: int) -> None:
+    def __init__(self, model: Any, family: Family, pooling: str, size: int) -> None:
         """Take the picture side of a model, for pictures of one size."""
         super().__init__()
         config: Any = model.config

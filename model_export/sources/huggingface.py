@@ -16,6 +16,7 @@ from model_export.foreign import Foreign, Normalisation, PictureGraph, PictureSi
 from model_export.sources.families import FAMILIES, Family, Tower
 from model_export.sources.hub import stated_licence
 from model_export.sources.processor import read_json, read_preprocessing
+from model_export.sources.quiet import quiet_transformers
 from model_export.sources.tokens import read_words
 from service.core.manifest import PreprocessSpec
 
@@ -90,24 +91,20 @@ def _check_size(folder: Path, config: dict[str, Any], family: Family, spec: Prep
 def _load(folder: Path, family: Family) -> nn.Module:
     """Read the weights as float32, and refuse a model of which some are missing."""
     made: type[Any] = getattr(transformers, family.model)
-    quiet = transformers.utils.logging.get_verbosity()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
     try:
-        model, found = made.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            attn_implementation="sdpa",
-            use_safetensors=True,
-            local_files_only=True,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            **family.options,
-        )
+        with quiet_transformers():
+            model, found = made.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                attn_implementation="sdpa",
+                use_safetensors=True,
+                local_files_only=True,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+                **family.options,
+            )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as exc:
         raise ExportError(f"{folder} cannot be read as a {family.model}: {_plain(exc)}") from exc
-    finally:
-        transformers.utils.logging.set_verbosity(quiet)
     _check_weights(folder, family, found)
     model.eval()
     loaded: nn.Module = model

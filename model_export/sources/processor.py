@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from model_export.bundle import ExportError
 from model_export.foreign import Normalisation
@@ -22,8 +21,8 @@ FILE, NESTED_FILE = "preprocessor_config.json", "processor_config.json"
 _FILTERS = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
 # Its own class needs torchvision; it does as ViT's does, but for the order of rescaling.
 _DINOV3 = {
-    "image_mean": IMAGENET_DEFAULT_MEAN,
-    "image_std": IMAGENET_DEFAULT_STD,
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
     "resample": 2,
     "size": {"height": 224, "width": 224},
 }

@@ -15,6 +15,7 @@ from model_export.bundle import ExportError
 from model_export.foreign import WordGraph, WordSide
 from model_export.parity import sample_texts
 from model_export.sources.processor import read_json
+from model_export.sources.quiet import quiet_transformers
 
 FILE, SETTINGS = "tokenizer.json", "tokenizer_config.json"
 _ODD_TEXTS = ("", "  Two  Spaces ", "UPPER-case, d'été & 3/4!", "word " * 100)
@@ -80,7 +81,8 @@ def _theirs(folder: Path) -> Any:
     plain = str(settings.get("tokenizer_class", "")).startswith("SiglipTokenizer")
     maker = transformers.PreTrainedTokenizerFast if plain else transformers.AutoTokenizer
     try:
-        theirs = maker.from_pretrained(folder, local_files_only=True)
+        with quiet_transformers():
+            theirs = maker.from_pretrained(folder, local_files_only=True)
         backend = theirs.backend_tokenizer
     except Exception as exc:  # what tokenizers raises has no name of its own
         reason = " ".join(str(exc).split())[:200]

@@ -177,7 +177,7 @@ def _evened(small: Image.Image, extent: tuple[float, float], factor: int) -> Ima
         factor: It was shrunk by.
     """
     width, height = extent[0] / factor, extent[1] / factor
-    if (width, height) == small.size:
+    if width == small.width and height == small.height:
         return small
     even = max(1, round(width)), max(1, round(height))
     return small.resize(even, Image.Resampling.BICUBIC, box=(0, 0, width, height))
