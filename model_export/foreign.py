@@ -138,4 +138,4 @@ def gflops(graph: nn.Module, size: int) -> float:
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         graph(one)
     operations: int = counter.get_total_flops()
-    return round(operations / 2e9, 3)
+    return round(operations / 2e9, 6)
