@@ -125,6 +125,15 @@ def to_onnx(graph: nn.Module, example: Tensor, name: str, outputs: Sequence[str]
     Returns:
         A model that holds its weights and nothing of where or how it was made.
     """
+    model = to_program(graph, example, name, outputs).model_proto
+    strip(model)
+    return model
+
+
+def to_program(
+    graph: nn.Module, example: Tensor, name: str, outputs: Sequence[str]
+) -> torch.onnx.ONNXProgram:
+    """Export as `to_onnx`; the weights stay torch's own, not copied."""
     with torch.no_grad(), _quiet_exporter():
         program = torch.onnx.export(
             graph.eval(),
@@ -138,12 +147,21 @@ def to_onnx(graph: nn.Module, example: Tensor, name: str, outputs: Sequence[str]
             verbose=False,
         )
     assert program is not None  # always so with dynamo=True
-    model = program.model_proto
-    _strip(model)
-    return model
+    _rename_namesakes(program)
+    return program
 
 
-def _strip(model: ModelProto) -> None:
+def _rename_namesakes(program: torch.onnx.ONNXProgram) -> None:
+    """Rename inner values that are called as an output is: the exporter names by the operator."""
+    graph = program.model.graph
+    outputs = {value.name: value for value in graph.outputs}
+    inner = [*graph.initializers.values(), *(value for node in graph for value in node.outputs)]
+    for number, value in enumerate(inner):
+        if value.name in outputs and value is not outputs[value.name]:
+            value.name = f"{value.name}.inner.{number}"
+
+
+def strip(model: ModelProto) -> None:
     """Remove what the exporter notes of its work: stack traces, with the paths of this machine."""
     for part in (model, model.graph, *model.graph.node, *model.graph.initializer):
         del part.metadata_props[:]
@@ -156,15 +174,17 @@ def _strip(model: ModelProto) -> None:
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
     """Silence what torch says to itself: operators of an absent torchvision, its own old names."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def vit_gflops(tower: ViT, patch: int) -> float:

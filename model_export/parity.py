@@ -1,6 +1,7 @@
 """Torch against ONNX on what looks like a catalogue: the figure a bundle carries."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from model_export.bundle import ExportError
@@ -25,8 +27,12 @@ LARGEST_DIFFERENCE = 0.01
 
 def sample_pictures(spec: PreprocessSpec, count: int = sum(BATCHES)) -> Pixels:
     """Render demo products and preprocess them: (count, size, size, 3) uint8."""
-    pictures = [render(p, view=i % 4) for i, p in enumerate(products(count, seed=11))]
-    return np.stack([preprocess(spec, picture) for picture in pictures])
+    return np.stack([preprocess(spec, picture) for picture in _renderings(count)])
+
+
+@lru_cache(maxsize=1)
+def _renderings(count: int) -> list[Image.Image]:
+    return [render(p, view=i % 4) for i, p in enumerate(products(count, seed=11))]
 
 
 def sample_texts(count: int = sum(BATCHES)) -> list[str]:

@@ -87,7 +87,7 @@ def model_card(evaluation: Evaluation, runs: list[RunFacts], commands: str) -> s
             "a card reports them all: run it again without --limit"
         )
     bundle = evaluation.bundle
-    tiers = ", ".join(f"{cost.tier} ({cost.tokens} tokens)" for cost in evaluation.tiers)
+    tiers = ", ".join(f"{cost.tier} ({cost.tokens or '?'} tokens)" for cost in evaluation.tiers)
     heads = ", ".join(sorted({found.head for found in evaluation.heads}))
     facts = [
         f"- input: pictures of {bundle.size}x{bundle.size} pixels",

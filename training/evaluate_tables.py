@@ -112,8 +112,8 @@ def _tiers(evaluation: Evaluation) -> Figures:
     rows = [
         (
             cost.tier,
-            str(cost.patch),
-            str(cost.tokens),
+            str(cost.patch or "-"),
+            str(cost.tokens or "-"),
             f"{cost.milliseconds:.2f}",
             f"{cost.ratio:.2f}",
             f"{cost.megabytes:.2f}",

@@ -20,6 +20,8 @@ class TierCost:
 
     Attributes:
         file: Its graph.
+        patch: None where it is not known.
+        tokens: Likewise.
         megabytes: Of the graph; weights that tiers share are a file of their own.
         milliseconds: Median of one picture, from uint8 pixels to the vector and the heads.
         ratio: To the first tier's milliseconds.
@@ -27,8 +29,8 @@ class TierCost:
 
     tier: str
     file: str
-    patch: int
-    tokens: int
+    patch: int | None
+    tokens: int | None
     megabytes: float
     milliseconds: float
     ratio: float

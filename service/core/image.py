@@ -56,18 +56,22 @@ class ImageLimits:
     max_aspect: float = 20.0
 
 
-def decode(data: bytes, *, least_side: int, limits: ImageLimits | None = None) -> Image.Image:
+def decode(
+    data: bytes, *, least_side: int, limits: ImageLimits | None = None, faithful: bool = False
+) -> Image.Image:
     """Decode one JPEG, PNG or WebP into an upright RGB picture.
 
     EXIF orientation is applied (an unreadable block counts as upright), transparency is laid on
     white, CMYK is converted, 16 bits are scaled to 8, and of an animation the first frame is
     taken. A large picture comes back shrunk by a whole factor, never below `least_side` on its
-    shorter side.
+    shorter side. Where a factor does not divide a side, the last pixel stands for less of the
+    picture than the others, which stretches what is shown by up to a pixel over its whole width.
 
     Args:
         data: The encoded picture.
         least_side: Pixels the shorter side must keep, where the picture has that many.
         limits: Bounds on bytes, pixels and aspect ratio.
+        faithful: Resample what was shrunk to undo that stretch.
 
     Returns:
         A picture of mode RGB, without metadata.
@@ -85,9 +89,13 @@ def decode(data: bytes, *, least_side: int, limits: ImageLimits | None = None) -
             _check_header(image, limits)
             _check_scans(image, data, limits)
             # JPEG only: decode at 1/2, 1/4 or 1/8 straight from the DCT coefficients.
-            image.draft(None, (least_side, least_side))
+            drafted = image.draft(None, (least_side, least_side))
             image.load()
-            return _upright(_shrink(image, least_side), _orientation(image))
+            small = _shrink(image, least_side)
+            if faithful:
+                extent = drafted[1][2:] if drafted else image.size
+                small = _evened(small, extent, _factor(image, least_side))
+            return _upright(small, _orientation(image))
     except VitrineError:
         raise
     except UnidentifiedImageError as exc:
@@ -142,10 +150,14 @@ def _check_scans(image: Image.Image, data: bytes, limits: ImageLimits) -> None:
         raise ImageTooLargeError(f"{scans:,} scans are too many for a JPEG of this size")
 
 
+def _factor(image: Image.Image, least_side: int) -> int:
+    return max(1, min(image.size) // least_side)
+
+
 def _shrink(image: Image.Image, least_side: int) -> Image.Image:
     """Average blocks of factor x factor pixels, band by band; the last ones may be partial."""
-    factor = min(image.size) // least_side
-    if factor < 2:
+    factor = _factor(image, least_side)
+    if factor == 1:
         return _on_white(image)
     width, height = image.size
     small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
@@ -154,6 +166,21 @@ def _shrink(image: Image.Image, least_side: int) -> Image.Image:
         band = image.crop((0, top, width, min(top + rows, height)))
         small.paste(_on_white(band).reduce(factor), (0, top // factor))
     return small
+
+
+def _evened(small: Image.Image, extent: tuple[float, float], factor: int) -> Image.Image:
+    """Give every pixel the same share of the picture, whose last blocks were partial.
+
+    Args:
+        small: The picture that was shrunk.
+        extent: What there was before, in pixels; a fraction where a JPEG was decoded at a scale.
+        factor: It was shrunk by.
+    """
+    width, height = extent[0] / factor, extent[1] / factor
+    if width == small.width and height == small.height:
+        return small
+    even = max(1, round(width)), max(1, round(height))
+    return small.resize(even, Image.Resampling.BICUBIC, box=(0, 0, width, height))
 
 
 def _on_white(image: Image.Image) -> Image.Image:

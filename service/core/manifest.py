@@ -25,6 +25,14 @@ class PreprocessSpec(_Strict):
         crop_pct: With `shortest`, the share of the shorter side that is kept.
         interpolation: Filter of the resize; always antialiased.
         background: RGB behind a letterboxed picture.
+        resize_side: In place of `crop_pct`, what models made elsewhere do: the picture is brought
+            to this many pixels (both sides with `squash`, the shorter with `shortest`), and the
+            middle `size` whole pixels of it are kept.
+        decoding: How far a large picture may be shrunk on the way. `quick` leaves twice the
+            model's size, which a model that was trained so does not notice; `faithful` leaves four
+            times, true to a fraction of a pixel, for one that was trained on whole pictures.
+
+    The last two are written only where they are used: bundles without them keep their digests.
     """
 
     size: int = Field(ge=16, le=2048)
@@ -32,6 +40,20 @@ class PreprocessSpec(_Strict):
     crop_pct: float = Field(default=1.0, gt=0.0, le=1.0)
     interpolation: Literal["bilinear", "bicubic", "lanczos"] = "bicubic"
     background: tuple[int, int, int] = (255, 255, 255)
+    resize_side: int | None = Field(default=None, le=4096, exclude_if=lambda side: side is None)
+    decoding: Literal["quick", "faithful"] = Field(
+        default="quick", exclude_if=lambda decoding: decoding == "quick"
+    )
+
+    @model_validator(mode="after")
+    def _the_crop_is_within(self) -> "PreprocessSpec":
+        if self.resize_side is None:
+            return self
+        if self.resize == "pad" or self.crop_pct < 1.0:
+            raise ValueError("resize_side goes with squash or shortest, and without crop_pct")
+        if self.resize_side < self.size:
+            raise ValueError(f"resize_side {self.resize_side} is below the size, {self.size}")
+        return self
 
 
 class Tier(_Strict):
@@ -39,14 +61,17 @@ class Tier(_Strict):
 
     Attributes:
         name: What a request asks for it by, such as `best` or `fast`; older bundles have none.
+        patch: Side of a patch in pixels; not known of every graph made elsewhere.
+        tokens: A picture makes, likewise.
+        gflops: Multiply-adds of a picture in units of 1e9, likewise.
     """
 
     name: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]*$")
     file: str
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
-    patch: int
-    tokens: int
-    gflops: float
+    patch: int | None = None
+    tokens: int | None = None
+    gflops: float | None = None
 
 
 class ImageTower(_Strict):

@@ -1,6 +1,6 @@
 """An upright RGB picture to the encoder's input; training and export call the same functions.
 
-    bytes -> decode (at least twice the model's size) -> resize (squash | shortest | pad) -> uint8
+    bytes -> decode (at least 2 or 4 times the size) -> resize (squash | shortest | pad) -> uint8
 
 Mean, standard deviation and layout are inside the graph, so this ends in uint8 HWC.
 """
@@ -23,19 +23,25 @@ def decode_for(spec: PreprocessSpec, data: bytes, limits: ImageLimits | None = N
     """Decode bytes as this model sees them.
 
     The scale of the decoder is part of the vector, so every path to the encoder decodes here:
-    at least twice the model's size, which leaves the resize enough to average over.
+    at least twice the model's size, which leaves the resize enough to average over, or four times
+    where the bundle asks for it.
 
     Raises:
         InvalidImageError: As `service.core.image.decode`.
     """
-    return decode(data, least_side=2 * spec.size, limits=limits)
+    side = spec.resize_side or spec.size
+    if spec.decoding == "faithful":
+        return decode(data, least_side=4 * side, limits=limits, faithful=True)
+    return decode(data, least_side=2 * side, limits=limits)
 
 
 def preprocess(spec: PreprocessSpec, image: Image.Image) -> Pixels:
     """Bring an RGB picture to the model's (size, size, 3) uint8."""
     resample = _FILTERS[spec.interpolation]
     size = spec.size
-    if spec.resize == "squash":
+    if spec.resize_side:
+        resized = image.resize((size, size), resample, box=_middle_box(image, spec))
+    elif spec.resize == "squash":
         resized = image.resize((size, size), resample)
     elif spec.resize == "shortest":
         resized = image.resize((size, size), resample, box=_centre_box(image, spec.crop_pct))
@@ -50,6 +56,24 @@ def _centre_box(image: Image.Image, crop_pct: float) -> tuple[float, float, floa
     side = min(width, height) * crop_pct
     left, top = (width - side) / 2, (height - side) / 2
     return left, top, left + side, top + side
+
+
+def _middle_box(image: Image.Image, spec: PreprocessSpec) -> tuple[float, float, float, float]:
+    """The part of the picture that the middle `size` pixels show once it has been resized.
+
+    In whole pixels of the resized picture, rounded down as `transformers` does; given back in
+    source pixels, so that no more than the crop is computed.
+    """
+    width, height = image.size
+    side = spec.resize_side or spec.size
+    resized_width = resized_height = side
+    if spec.resize == "shortest":
+        shorter = min(width, height)
+        resized_width, resized_height = side * width // shorter, side * height // shorter
+    left, top = (resized_width - spec.size) // 2, (resized_height - spec.size) // 2
+    x, y = width / resized_width, height / resized_height
+    right, bottom = min((left + spec.size) * x, width), min((top + spec.size) * y, height)
+    return left * x, top * y, right, bottom
 
 
 def _pad(

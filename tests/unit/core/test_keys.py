@@ -1,9 +1,13 @@
 """Identity: equal where nothing that matters differs, different where anything does."""
 
+import hashlib
+import json
+
 import pytest
 
 from service.core.keys import bundle_digest, embedding_key, image_digest
 from service.core.manifest import BundleManifest, Head, Parity, TextTower
+from service.settings import DEFAULT_BUNDLE
 
 
 def test_a_picture_is_known_by_its_bytes() -> None:
@@ -44,6 +48,8 @@ def test_another_graph_is_another_model(
         {"crop_pct": 0.9},
         {"interpolation": "bilinear"},
         {"background": (0, 0, 0)},
+        {"resize_side": 256},
+        {"decoding": "faithful"},
     ],
 )
 def test_another_preprocessing_is_another_model(
@@ -107,3 +113,23 @@ def test_a_cache_key_needs_both_the_picture_and_the_bundle() -> None:
     pairs = [(picture, bundle) for picture in ("aa", "ab") for bundle in ("aa", "ab")]
     assert len({embedding_key(*pair) for pair in pairs}) == 4
     assert embedding_key("picture", "bundle") == "vitrine:e1:picture:bundle"
+
+
+def test_the_bundle_that_ships_keeps_its_digest() -> None:
+    """Fields that it does not use were added since: its catalogues need no new vectors."""
+    manifest = BundleManifest.model_validate_json((DEFAULT_BUNDLE / "bundle.json").read_text())
+    tiers = [manifest.files[tier.file] for tier in manifest.image.tiers]
+    identity = {
+        "dim": 256,
+        "preprocess": {
+            "size": 96,
+            "resize": "squash",
+            "crop_pct": 1.0,
+            "interpolation": "bicubic",
+            "background": [255, 255, 255],
+        },
+        "tiers": tiers,
+        "weights": manifest.files["image.weights"],
+    }
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    assert bundle_digest(manifest) == hashlib.sha256(canonical.encode()).hexdigest()

@@ -124,8 +124,22 @@ def test_a_tiers_name_is_a_word_of_its_own(
         {"size": 224, "resize": "stretch"},
         {"size": 224, "interpolation": "nearest"},
         {"size": 224, "background": (255, 255)},
+        {"size": 224, "resize_side": 223},
+        {"size": 224, "resize_side": 256, "resize": "pad"},
+        {"size": 224, "resize_side": 256, "resize": "shortest", "crop_pct": 0.9},
+        {"size": 224, "decoding": "slow"},
     ],
 )
 def test_a_preprocessing_that_makes_no_sense_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         PreprocessSpec.model_validate(fields)
+
+
+def test_the_newer_fields_are_written_only_where_they_are_used() -> None:
+    assert PreprocessSpec(size=224).model_dump().keys() == {
+        "size", "resize", "crop_pct", "interpolation", "background",
+    }  # fmt: skip
+    newer = {"resize_side": 256, "decoding": "faithful"}
+    spec = PreprocessSpec(size=224, **newer)
+    assert newer.items() <= spec.model_dump().items()
+    assert PreprocessSpec.model_validate_json(spec.model_dump_json()) == spec

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from service.core.errors import ImageTooLargeError
-from service.core.image import ImageLimits
+from service.core.image import ImageLimits, decode
 from service.core.manifest import PreprocessSpec
 from service.core.preprocess import decode_for, preprocess
-from support.pictures import encoded, photo
+from support.pictures import encoded, jpeg_with_exif, orientation_exif, photo
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -132,3 +132,64 @@ def test_the_decoders_shortcut_hardly_changes_the_input(resize: str) -> None:
     quick = preprocess(spec, decode_for(spec, encoded(original, "JPEG", quality=95)))
     whole = preprocess(spec, original)
     assert np.abs(quick.astype(int) - whole.astype(int)).mean() < 1.5
+
+
+@pytest.mark.parametrize("size", [(300, 200), (200, 301), (57, 90), (97, 97), (1000, 64)])
+@pytest.mark.parametrize("resize", ["squash", "shortest"])
+def test_resize_side_is_a_resize_and_the_middle_whole_pixels_of_it(
+    resize: str, size: tuple[int, int]
+) -> None:
+    """As `transformers` does it in two steps: integer sizes, and a crop that rounds down."""
+    image = photo(*size)
+    spec = PreprocessSpec(size=56, resize=resize, resize_side=64)
+    width, height = size
+    whole = (64, 64)
+    if resize == "shortest":
+        whole = (
+            (64, int(64 * height / width)) if width <= height else (int(64 * width / height), 64)
+        )
+    resized = np.asarray(image.resize(whole, Image.Resampling.BICUBIC))
+    left, top = (whole[0] - 56) // 2, (whole[1] - 56) // 2
+    expected = resized[top : top + 56, left : left + 56].astype(int)
+    # Pillow rounds after each of its two passes; from a box, a value near .5 may round otherwise.
+    error = np.abs(preprocess(spec, image) - expected)
+    assert error.max() <= 2
+    assert error.mean() < 0.05
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("size", [(1125, 901), (1339, 1071), (2400, 777)])
+def test_faithful_decoding_hardly_changes_even_a_busy_picture(
+    kind: str, size: tuple[int, int]
+) -> None:
+    """Where the shrinking leaves partial blocks, the quick way shifts what is seen."""
+    noise = np.random.default_rng(1).normal(0, 60, (size[1] // 8 + 1, size[0] // 8 + 1, 3))
+    busy = np.asarray(photo(*size)) + noise.repeat(8, 0).repeat(8, 1)[: size[1], : size[0]]
+    data = encoded(Image.fromarray(busy.clip(0, 255).astype(np.uint8)), kind)
+    quick, faithful = (
+        PreprocessSpec(size=48, resize="shortest", decoding=decoding)
+        for decoding in ("quick", "faithful")
+    )
+    whole = preprocess(quick, decode(data, least_side=4000)).astype(int)
+
+    def error(spec: PreprocessSpec) -> float:
+        return float(np.abs(preprocess(spec, decode_for(spec, data)) - whole).mean())
+
+    assert error(faithful) < 0.7
+    assert error(faithful) < error(quick) / 2
+
+
+def test_faithful_decoding_keeps_four_pixels_for_one_of_the_resized_picture() -> None:
+    spec = PreprocessSpec(size=24, resize="shortest", resize_side=32, decoding="faithful")
+    image = decode_for(spec, encoded(photo(1001, 803), "PNG"))
+    assert 128 <= min(image.size) < 160
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_faithful_decoding_turns_a_picture_as_its_exif_says(orientation: int) -> None:
+    upright = photo(501, 399)
+    data = jpeg_with_exif(upright, orientation_exif(orientation))
+    spec = PreprocessSpec(size=16, decoding="faithful")
+    quick = preprocess(PreprocessSpec(size=16), decode_for(PreprocessSpec(size=16), data))
+    faithful = preprocess(spec, decode_for(spec, data))
+    assert np.abs(faithful.astype(int) - quick).mean() < 2
