@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_export.bundle import ExportError
-from service.core.metrics import precision_at
 from service.core.types import Vectors
 
 _BLOCK = 512
@@ -44,9 +43,6 @@ def nearest(vectors: Vectors, k: int) -> NDArray[np.int64]:
 def precision_at_1(vectors: Vectors, labels: Sequence[str | None]) -> float:
     """Return the share of pictures whose nearest other picture has their label, 0..1.
 
-    Pictures without a label are left out; those whose label occurs once may be found, but do not
-    ask, since nothing would be right.
-
     Args:
         vectors: (n, dim) float32, each row of unit length.
         labels: n.
@@ -54,17 +50,41 @@ def precision_at_1(vectors: Vectors, labels: Sequence[str | None]) -> float:
     Raises:
         ExportError: No label occurs twice.
     """
-    counts = Counter(label for label in labels if label is not None)
-    if max(counts.values(), default=0) < 2:
+    return float(right_at_1(vectors, labels).mean())
+
+
+def right_at_1(vectors: Vectors, labels: Sequence[str | None]) -> NDArray[np.bool_]:
+    """Return for each picture that asks whether the nearest other picture has its label.
+
+    Pictures without a label are left out; those whose label occurs once may be found, but do not
+    ask, since nothing would be right.
+
+    Args:
+        vectors: (n, dim) float32, each row of unit length.
+        labels: n.
+
+    Returns:
+        (queries,) bool, in the order of the pictures.
+
+    Raises:
+        ExportError: No label occurs twice.
+    """
+    if not has_pairs(labels):
         raise ExportError(
             f"no label occurs twice among {len(labels)} pictures, so that P@1 means nothing: "
             "name another label, or take a larger sample"
         )
     known = np.array([label is not None for label in labels])
     names = np.array([label for label in labels if label is not None])
-    asks = np.array([counts[label] > 1 for label in names.tolist()])
-    right = names[nearest(vectors[known], 1)] == names[:, None]
-    return precision_at(right[asks], 1)
+    asks = np.isin(names, [label for label, times in Counter(names.tolist()).items() if times > 1])
+    right: NDArray[np.bool_] = names[nearest(vectors[known], 1)[:, 0]] == names
+    return right[asks]
+
+
+def has_pairs(labels: Sequence[str | None]) -> bool:
+    """Whether any label occurs twice."""
+    known = [label for label in labels if label is not None]
+    return len(set(known)) < len(known)
 
 
 def overlap_at_k(vectors_a: Vectors, vectors_b: Vectors, k: int) -> float:
