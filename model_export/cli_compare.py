@@ -7,10 +7,11 @@ import typer
 from rich.console import Console
 
 from model_export.bundle import ExportError
-from model_export.compare import compare, open_side
+from model_export.compare import compare
 from model_export.compare_page import page
 from model_export.compare_table import table
 from model_export.sample import read_sample
+from model_export.sides import open_side
 from service.adapters.catalog_columns import parse_mapping
 from service.core.errors import VitrineError
 

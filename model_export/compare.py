@@ -1,12 +1,11 @@
 """Two bundles on one sample of a shop's pictures: what they find, how fast, at what size.
 
-BUNDLE[#TIER] -> Side;  Sample -> vectors of both -> neighbours -> P@1, overlap, differences
+Sample -> vectors of both -> neighbours -> P@1, overlap, differences
 Side -> images a second, in alternating rounds -> Comparison
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,27 +14,12 @@ from model_export.bundle import ExportError
 from model_export.differences import Differences, find_differences
 from model_export.retrieval import common, has_pairs, nearest, right_at_1
 from model_export.sample import Sample
+from model_export.sides import Side, bundle_megabytes, embed, pixels_for, tier_megabytes
 from model_export.speed import images_per_second
-from service.adapters.onnx_encoder import OnnxEncoder
-from service.core.tasks import Item
-from service.core.types import Encoder, Pixels, Vectors
-from service.pipeline.evaluate import decoded_batches, embed_items
+from service.core.types import Vectors
 
 NEIGHBOURS = 10
 BATCHES = (1, 8)
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two.
-
-    Attributes:
-        name: As tables and pages call it: the folder's name and the tier's.
-    """
-
-    name: str
-    folder: Path
-    encoder: OnnxEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +48,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Cosines:
+    """Of each picture's vector by A to that by B: their mean and first percentile, -1..1."""
+
+    mean: float
+    first_percentile: float
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Both sides, A first, on one sample.
 
@@ -72,6 +64,8 @@ class Comparison:
         neighbours: The k of `overlap`.
         overlap: Mean share of the k nearest that both found, 0..1.
         p1_change: None without labels.
+        cosines: Between tiers of one bundle; None for two models, whose spaces have nothing in
+            common.
     """
 
     sides: tuple[Side, Side]
@@ -81,23 +75,8 @@ class Comparison:
     neighbours: int
     overlap: float
     p1_change: Change | None
+    cosines: Cosines | None
     differences: Differences
-
-
-def open_side(text: str) -> Side:
-    """Open `BUNDLE` or `BUNDLE#TIER`.
-
-    Raises:
-        BundleError: There is no such bundle or tier, or the bundle is damaged.
-    """
-    path, mark, tier = text.rpartition("#")
-    if not mark or Path(text).is_dir():
-        path, tier = text, ""
-    folder = Path(path)
-    # Two sessions share the cores here, and threads that spin would take the other's.
-    encoder = OnnxEncoder(folder, tier=tier or None, spinning=False)
-    shown = encoder.tier.name or encoder.tier.file
-    return Side(f"{folder.resolve().name}#{shown}", folder, encoder)
 
 
 def compare(sides: tuple[Side, Side], sample: Sample, *, rounds: int = 10) -> Comparison:
@@ -123,8 +102,8 @@ def compare(sides: tuple[Side, Side], sample: Sample, *, rounds: int = 10) -> Co
         Figures(
             p1=float(right[i].mean()) if right else None,
             images_per_second=tuple(rate[i] for rate in rates),
-            tier_megabytes=_megabytes(side, _tier_files(side)),
-            bundle_megabytes=_megabytes(side, [*side.encoder.manifest.files, "bundle.json"]),
+            tier_megabytes=tier_megabytes(side),
+            bundle_megabytes=bundle_megabytes(side),
         )
         for i, side in enumerate(sides)
     ]
@@ -136,14 +115,9 @@ def compare(sides: tuple[Side, Side], sample: Sample, *, rounds: int = 10) -> Co
         neighbours=k,
         overlap=float(common(*found).mean() / k),
         p1_change=_change(right[0], right[1]) if right else None,
+        cosines=_cosines(*vectors) if _one_space(sides) else None,
         differences=find_differences(vectors, found, sample.labels),
     )
-
-
-def embed(images: Sequence[bytes], encoder: Encoder) -> Vectors:
-    """Embed encoded pictures, which can all be decoded: (n, dim) float32 of unit length."""
-    items = (Item(str(number), data, ()) for number, data in enumerate(images))
-    return embed_items(items, encoder)[1]
 
 
 def _rates(
@@ -151,22 +125,12 @@ def _rates(
 ) -> tuple[float, float]:
     # A sample smaller than the batch is gone through again.
     images = [sample.images[i % len(sample.images)] for i in range(batch)]
-
-    def run(side: Side, pixels: Pixels) -> None:
-        side.encoder.encode(pixels)
-
-    inputs = [_pixels(images, side.encoder) for side in sides]
     runs = {
-        "a": lambda: run(sides[0], inputs[0]),
-        "b": lambda: run(sides[1], inputs[1]),
+        name: partial(side.encoder.encode, pixels_for(images, side.encoder))
+        for name, side in zip("ab", sides, strict=True)
     }
     rates = images_per_second(runs, batch, rounds)
     return rates["a"], rates["b"]
-
-
-def _pixels(images: Sequence[bytes], encoder: Encoder) -> Pixels:
-    items = (Item("", data, ()) for data in images)
-    return np.concatenate([p for _, p in decoded_batches(items, encoder.manifest.preprocess)])
 
 
 def _change(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> Change:
@@ -174,10 +138,11 @@ def _change(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> Change:
     return Change(float(gains.mean()), float(1.96 * gains.std() / np.sqrt(len(gains))))
 
 
-def _tier_files(side: Side) -> list[str]:
-    weights = side.encoder.manifest.image.weights
-    return [side.encoder.tier.file, *([weights] if weights else [])]
+def _one_space(sides: tuple[Side, Side]) -> bool:
+    a, b = (side.encoder.bundle_digest for side in sides)
+    return a == b
 
 
-def _megabytes(side: Side, files: Sequence[str]) -> float:
-    return sum((side.folder / file).stat().st_size for file in files) / 1e6
+def _cosines(vectors_a: Vectors, vectors_b: Vectors) -> Cosines:
+    cosines = (vectors_a * vectors_b).sum(axis=1)
+    return Cosines(float(cosines.mean()), float(np.percentile(cosines, 1)))

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from model_export.compare import BATCHES, Comparison, Side
+from model_export.compare import BATCHES, Comparison
+from model_export.sides import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,13 @@ def lines(comparison: Comparison) -> list[Line]:
         points = f"{100 * change.value:+.1f} ± {100 * change.margin:.1f} pts"
         p1 = Line("P@1", f"{a.p1:.3f}", f"{b.p1:.3f}", points)
     overlap = f"{comparison.overlap:.3f}"
+    cosines = comparison.cosines
+    told = f"{cosines.mean:.4f}, 99 % over {cosines.first_percentile:.4f}" if cosines else ""
     rates = zip(BATCHES, a.images_per_second, b.images_per_second, strict=True)
     return [
         p1,
         Line(f"overlap@{comparison.neighbours}", "", "", overlap),
+        *([Line("cosine", "", "", told)] if cosines else []),
         *(
             Line(
                 f"images/s, batch {batch}",

@@ -12,7 +12,7 @@ _TURN_SECONDS = 0.05
 
 
 def images_per_second(
-    runs: Mapping[str, Callable[[], None]],
+    runs: Mapping[str, Callable[[], object]],
     images_per_run: int,
     rounds: int,
     *,
@@ -39,7 +39,7 @@ def images_per_second(
     return {name: images_per_run / median(taken) for name, taken in seconds.items()}
 
 
-def _turn(run: Callable[[], None], clock: Callable[[], float]) -> list[float]:
+def _turn(run: Callable[[], object], clock: Callable[[], float]) -> list[float]:
     """Call until the turn is over, at least once; return the seconds of each call."""
     taken: list[float] = []
     while sum(taken) < _TURN_SECONDS:

@@ -2,16 +2,18 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from model_export import cli_compare
 from model_export.bundle import ExportError
-from model_export.compare import Comparison, compare, open_side
+from model_export.compare import Comparison, compare
 from model_export.compare_page import page
 from model_export.compare_table import lines
 from model_export.sample import Sample, read_sample
+from model_export.sides import embed, open_side
 from service.core.errors import BundleError
 from support.hand_made_bundle import SIZE, hue_bundle, position_bundle, shapes_catalogue
 
@@ -76,6 +78,7 @@ def test_a_model_that_sees_the_label_beats_one_that_does_not(comparison: Compari
     deviation = (position.p1 * (1 - position.p1)) ** 0.5
     assert change.margin == pytest.approx(1.96 * deviation / COUNT**0.5)
     assert comparison.overlap < 0.6
+    assert comparison.cosines is None  # 3 dimensions and 48 have nothing in common
     assert comparison.differences.a_finds_more.total > COUNT / 2
 
 
@@ -86,6 +89,19 @@ def test_a_model_against_itself_differs_in_nothing(folder: Path, sample: Sample)
     assert comparison.p1_change is not None
     assert (comparison.p1_change.value, comparison.p1_change.margin) == (0, 0)
     assert "the same first 5 everywhere" in page(comparison, sample, "category")
+
+
+def test_tiers_of_one_bundle_are_held_against_each_other_picture_by_picture(
+    exported: Path, sample: Sample
+) -> None:
+    sides = (open_side(str(exported / "bundle")), open_side(f"{exported / 'bundle'}#fast"))
+    comparison = compare(sides, sample, rounds=1)
+    a, b = (embed(sample.images, side.encoder) for side in sides)
+    cosines = np.sort(np.einsum("nd,nd->n", a, b))
+    assert comparison.cosines is not None
+    assert comparison.cosines.mean == pytest.approx(cosines.mean(), abs=1e-6)
+    assert cosines[0] <= comparison.cosines.first_percentile <= cosines[1]
+    assert f"99 % over {comparison.cosines.first_percentile:.4f}" in lines(comparison)[2].change
 
 
 def test_sizes_are_those_of_the_files(folder: Path, exported: Path, sample: Sample) -> None:
