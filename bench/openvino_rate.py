@@ -1,4 +1,4 @@
-"""`PYTHON -m bench.openvino_rate GRAPH PICTURES.npy ROUNDS`: bf16 against float32, as JSON.
+"""`PYTHON -m bench.openvino_rate GRAPH PICTURES.npy`: bf16 against float32, as JSON.
 
 Runs in an environment of its own, since the wheels of ONNX Runtime overwrite each other; it needs
 nothing there but onnxruntime-openvino and numpy. Both sides are of that one runtime.
@@ -19,19 +19,19 @@ from model_export.speed import images_per_second
 Pictures = NDArray[np.uint8]
 
 _BATCHES = (1, 8)
+_ROUNDS = 10
 _BF16 = {
     "device_type": "CPU",
     "load_config": json.dumps({"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}),
 }
 
 
-def measure(graph: Path, pictures: Pictures, rounds: int) -> dict[str, Any]:
+def measure(graph: Path, pictures: Pictures) -> dict[str, Any]:
     """Return images a second of both by batch size, their ratio, and the cosine between them.
 
     Args:
         graph: (n, size, size, 3) uint8 `images` -> `embedding`, in float32.
         pictures: At least eight such.
-        rounds: Turns of each side.
 
     Raises:
         RuntimeError: OpenVINO is not in use after loading.
@@ -43,7 +43,7 @@ def measure(graph: Path, pictures: Pictures, rounds: int) -> dict[str, Any]:
     result: dict[str, Any] = {"onnxruntime": ort.__version__}
     for batch in _BATCHES:
         runs = {name: partial(_run, s, pictures[:batch]) for name, s in sessions.items()}
-        rates = images_per_second(runs, batch, rounds)
+        rates = images_per_second(runs, batch, _ROUNDS)
         result[str(batch)] = {**rates, "ratio": rates["bf16"] / rates["fp32"]}
     exact, coarse = (_run(session, pictures) for session in sessions.values())
     result["least_cosine"] = float((exact * coarse).sum(axis=1).min())
@@ -67,5 +67,4 @@ def _run(session: Any, pictures: Pictures) -> Any:
 
 
 if __name__ == "__main__":
-    graph, pictures, rounds = sys.argv[1:]
-    print(json.dumps(measure(Path(graph), np.load(pictures), int(rounds))))
+    print(json.dumps(measure(Path(sys.argv[1]), np.load(sys.argv[2]))))

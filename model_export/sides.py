@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.core.tasks import Item
@@ -55,8 +56,15 @@ def pixels_for(images: Sequence[bytes], encoder: Encoder) -> Pixels:
 
 def tier_megabytes(side: Side) -> float:
     """Return the size of the graph and of the weights it reads."""
-    weights = side.encoder.manifest.image.weights
-    return _megabytes(side, [side.encoder.tier.file, *([weights] if weights else [])])
+    file = side.encoder.tier.file
+    graph = onnx.load(side.folder / file, load_external_data=False).graph
+    beside = {
+        entry.value
+        for tensor in graph.initializer
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return _megabytes(side, [file, *sorted(beside)])
 
 
 def bundle_megabytes(side: Side) -> float:
