@@ -22,7 +22,7 @@ from bench import child
 from bench.export_table import figures
 from bench.pictures import catalog
 from bench.report import machine, markdown
-from model_export.gate import gate_sample, measure
+from model_export.gate import measure, pictures_of
 from model_export.precisions import float_graph, recipes
 from model_export.sample import Sample, read_sample
 from model_export.shared_weights import save
@@ -113,26 +113,21 @@ def _int8(bundle: Path, sample: Sample, folder: Path) -> dict[str, Any]:
         nearest, and why it is refused.
     """
     folder.mkdir(exist_ok=True)
-    tier, judged = (side := open_side(str(bundle))).encoder.tier, _rest(sample, _CALIBRATION)
-    spec = side.encoder.manifest.preprocess
+    encoder = open_side(str(bundle)).encoder
+    tier, pictures = encoder.tier, pictures_of(sample, encoder.manifest.preprocess, _CALIBRATION)
     graph = float_graph(bundle / tier.file)
-    pixels = pixels_for(sample.images[:_CALIBRATION], side.encoder)
     candidates = {}
     for recipe, make in recipes("int8", graph).items():
         candidates[recipe] = folder / f"{recipe}.onnx"
-        save(make(graph, pixels), candidates[recipe])
+        save(make(graph, pictures.spare), candidates[recipe])
     name = tier.name or tier.file
-    gates = measure(name, bundle / tier.file, candidates, gate_sample(judged, spec))
+    gates = measure(name, bundle / tier.file, candidates, pictures.gate)
     told: dict[str, Any] = {"recipes": {k: gate.model_dump() for k, gate in gates.items()}}
     try:
         return told | {"chosen": choose(f"int8 of {name}", gates, Limits()).recipe}
     except GateError as exc:
         nearest = max(gates.values(), key=lambda gate: gate.top10_agreement)
         return told | {"chosen": nearest.recipe, "refused": str(exc)}
-
-
-def _rest(sample: Sample, start: int) -> Sample:
-    return Sample(sample.images[start:], sample.labels[start:])
 
 
 def _bf16(python: Path | None, bundle: Path, sample: Sample, folder: Path) -> dict[str, Any]:
