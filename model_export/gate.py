@@ -44,11 +44,37 @@ class GateSample:
     labels: Sequence[str | None]
 
 
-def gate_sample(sample: Sample, spec: PreprocessSpec) -> GateSample:
-    """Decode a sample as a bundle sees it."""
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Two samples of a catalogue that have no picture in common.
+
+    Attributes:
+        gate: What changes are judged by.
+        spare: (n, size, size, 3) uint8: what they are fitted to.
+    """
+
+    gate: GateSample
+    spare: Pixels
+
+
+def pictures_of(sample: Sample, spec: PreprocessSpec, spare: int) -> Pictures:
+    """Decode a sample as a bundle sees it.
+
+    Args:
+        sample: In random order.
+        spec: Of the bundle.
+        spare: Pictures to fit to; of a sample that is too small for them, a quarter.
+
+    Raises:
+        ExportError: There are fewer than eight pictures.
+    """
+    n = len(sample.images)
+    if n < 8:
+        raise ExportError(f"{n} pictures say nothing of a catalogue: take a larger sample")
     items = (Item("", data, ()) for data in sample.images)
     pixels = np.concatenate([batch for _, batch in decoded_batches(items, spec)])
-    return GateSample(pixels, sample.labels)
+    judged = n - min(spare, n // 4)
+    return Pictures(GateSample(pixels[:judged], sample.labels[:judged]), pixels[judged:])
 
 
 class Embedder:
@@ -129,19 +155,23 @@ def measure(
         timer: Times them.
 
     Returns:
-        Figures by recipe.
+        Figures by recipe, of those whose vectors are all finite.
 
     Raises:
-        ExportError: The sample is too small, or a vector is not finite.
+        ExportError: The sample is too small, or the tier itself makes vectors that are not finite.
     """
     tier = Embedder(before, provider or "cpu")
     variants = {name: Embedder(file, provider or "cpu") for name, file in candidates.items()}
     rates = _rates(tier, variants, sample.pixels, timer) if provider else {}
     timed_on = f"{provider}, {len(os.sched_getaffinity(0))} threads" if provider else ""
-    expected = _finite(tier.embed(sample.pixels), f"tier {of}")
+    expected = tier.embed(sample.pixels)
+    if not np.isfinite(expected).all():
+        raise ExportError(f"tier {of} makes vectors of no finite numbers: it cannot be used")
     gates = {}
     for name, variant in variants.items():
-        vectors = _finite(variant.embed(sample.pixels), f"{name} of tier {of}")
+        vectors = variant.embed(sample.pixels)
+        if not np.isfinite(vectors).all():
+            continue
         # Rounding may bring a cosine of equal vectors above one.
         cosines = (expected * vectors).sum(axis=1).clip(-1, 1)
         gates[name] = Gate(
@@ -154,12 +184,6 @@ def measure(
             rates=tuple(rates.get(name, ())),
         )
     return gates
-
-
-def _finite(vectors: Vectors, what: str) -> Vectors:
-    if not np.isfinite(vectors).all():
-        raise ExportError(f"{what} makes vectors of no finite numbers: it cannot be used")
-    return vectors
 
 
 def _rates(

@@ -4,6 +4,9 @@
 
 Nodes that compute in float32 hand on float32 to one another, so that nothing is rounded between
 them; what goes into the graph and comes out of it keeps its type.
+
+A CPU has no such arithmetic, and ONNX Runtime silently leaves the roundings out there. So that one
+can tell what a GPU will lose, `emulated` computes in float32 what was rounded to float16.
 """
 
 from collections.abc import Container
@@ -18,18 +21,19 @@ _IN_FLOAT32 = ("ReduceMean", "ReduceSum", "CumSum", "Range", "Resize")
 _LARGEST = np.float32(np.finfo(np.float16).max)
 
 
-def to_half(model: ModelProto, kept: Container[str] = ()) -> ModelProto:
+def to_half(model: ModelProto, kept: Container[str] = (), *, emulated: bool = False) -> ModelProto:
     """Return a graph that computes in float16.
 
     Args:
         model: In topological order, its constants within.
         kept: Names of nodes that go on computing in float32.
+        emulated: Round every value to float16, but compute in float32.
     """
     made = ModelProto()
     made.CopyFrom(model)
     for field in (made.graph.node, made.graph.initializer, made.graph.value_info):
         del field[:]
-    halving = _Halving(model, made)
+    halving = _Halving(model, made, emulated=emulated)
     for node in model.graph.node:
         halving.add(node, kept)
     for output in model.graph.output:
@@ -40,7 +44,7 @@ def to_half(model: ModelProto, kept: Container[str] = ()) -> ModelProto:
 class _Halving:
     """The graph being made: which values it has so far, in which precision."""
 
-    def __init__(self, model: ModelProto, made: ModelProto) -> None:
+    def __init__(self, model: ModelProto, made: ModelProto, *, emulated: bool) -> None:
         graph = onnx.shape_inference.infer_shapes(model).graph
         self._constants = {tensor.name: tensor for tensor in graph.initializer}
         values = (*graph.input, *graph.value_info, *graph.output)
@@ -48,6 +52,7 @@ class _Halving:
         types |= {name: tensor.data_type for name, tensor in self._constants.items()}
         self._floats = {name for name, kind in types.items() if kind == TensorProto.FLOAT}
         self._graph = made.graph
+        self._emulated = emulated
         self._present = {value.name for value in graph.input}
 
     def add(self, node: NodeProto, kept: Container[str]) -> None:
@@ -55,6 +60,7 @@ class _Halving:
         reads = node.op_type == "Cast" or any(name in self._floats for name in node.input)
         half = reads and node.op_type not in _IN_FLOAT32 and node.name not in kept
         inputs = [self.want(name, half) for name in node.input]
+        half = half and not self._emulated  # from here on: what the node makes
         added = self._graph.node.add()
         added.CopyFrom(node)
         added.input[:] = inputs
@@ -73,14 +79,21 @@ class _Halving:
         if name in self._constants:
             stored = tensor = self._constants[name]
             if wanted != name:
-                stored = numpy_helper.from_array(rounded(numpy_helper.to_array(tensor)), wanted)
+                short = rounded(numpy_helper.to_array(tensor))
+                value = short.astype(np.float32) if self._emulated else short
+                stored = numpy_helper.from_array(value, wanted)
             self._graph.initializer.append(stored)
             return wanted
-        kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         other = self._name(name, not half)
-        cast = helper.make_node("Cast", [other], [wanted], f"{wanted}.cast", to=kind)
-        self._graph.node.append(cast)
+        if self._emulated:
+            self._cast(other, f"{wanted}.rounded", TensorProto.FLOAT16)
+            self._cast(f"{wanted}.rounded", wanted, TensorProto.FLOAT)
+        else:
+            self._cast(other, wanted, TensorProto.FLOAT16 if half else TensorProto.FLOAT)
         return wanted
+
+    def _cast(self, name: str, made: str, kind: int) -> None:
+        self._graph.node.append(helper.make_node("Cast", [name], [made], f"{made}.cast", to=kind))
 
     def _name(self, name: str, half: bool) -> str:
         return f"{name}.half" if half and name in self._floats else name

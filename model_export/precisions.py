@@ -35,6 +35,7 @@ from service.core.types import Pixels
 Recipe = Callable[[ModelProto, Pixels], ModelProto]
 """(float32 graph, pictures to calibrate on) -> a graph with the same inputs and outputs."""
 
+PRECISIONS = ("int8", "fp16")
 PRODUCTS = ("MatMul", "Gemm")
 CALIBRATION_BATCH = 8
 _MOST_BYTES = 2**31 - 2**20  # what protobuf holds in one message, and room for the nodes
@@ -91,25 +92,36 @@ def half(model: ModelProto, pictures: Pixels) -> ModelProto:
     return _tidied(to_half(model, kept={node.name for node in _narrow(model)}))
 
 
-def recipes(precision: str, model: ModelProto) -> Mapping[str, Recipe]:
-    """Return what is worth trying on a graph, by name.
+def half_emulated(model: ModelProto, pictures: Pixels) -> ModelProto:
+    """What `half` makes of a vector on a GPU, computed on a CPU."""
+    del pictures
+    kept = {node.name for node in _narrow(model)}
+    return _tidied(to_half(model, kept, emulated=True))
+
+
+def check_precision(precision: str) -> None:
+    """Refuse what no file is made for.
 
     Raises:
-        ExportError: There is nothing to make of this precision.
+        ExportError: With what to do instead.
     """
-    if precision == "int8":
-        tried: dict[str, Recipe] = {"dynamic": dynamic, "static": static}
-        # One convolution cuts patches; several are a network.
-        several = sum(node.op_type == "Conv" for node in model.graph.node) > 1
-        return tried | ({"dynamic-conv": dynamic_conv} if several else {})
-    if precision == "fp16":
-        return {"half": half}
     if precision == "bf16":
         raise ExportError(
             "bf16 needs no file: OpenVINO computes any fp32 tier so where the processor can; "
             "`vitrine-export verify` says whether this one does"
         )
-    raise ExportError(f"no precision {precision!r}; choose int8 or fp16")
+    if precision not in PRECISIONS:
+        raise ExportError(f"no precision {precision!r}; choose {' or '.join(PRECISIONS)}")
+
+
+def recipes(precision: str, model: ModelProto) -> Mapping[str, Recipe]:
+    """Return what is worth trying on a graph for a precision of `PRECISIONS`, by name."""
+    if precision == "fp16":
+        return {"half": half}
+    tried: dict[str, Recipe] = {"dynamic": dynamic, "static": static}
+    # One convolution cuts patches; several are a network.
+    several = sum(node.op_type == "Conv" for node in model.graph.node) > 1
+    return tried | ({"dynamic-conv": dynamic_conv} if several else {})
 
 
 def convolutional(model: ModelProto) -> list[str]:

@@ -32,12 +32,14 @@ def choose(name: str, gates: Mapping[str, Gate], limits: Limits) -> Gate:
 
     Args:
         name: Of the variant.
-        gates: Its candidates, by recipe, at least one.
+        gates: Its candidates, by recipe.
         limits: What it may cost.
 
     Raises:
         GateError: None may, with the figures of the one that comes nearest.
     """
+    if not gates:
+        raise GateError(f"{name} is refused: it makes vectors of no finite numbers")
     passing = [gate for gate in gates.values() if not complaints(gate, limits)]
     if passing:
         return max(passing, key=speedup)

@@ -9,7 +9,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from model_export.bundle import ExportError
-from model_export.gate import BATCHES, GateSample, gate_sample, measure, quality
+from model_export.gate import BATCHES, GateSample, measure, pictures_of, quality
 from model_export.sample import Sample, read_sample
 from model_export.speed import images_per_second
 from service.core.errors import BundleError, ProviderUnavailableError
@@ -50,7 +50,7 @@ def drawn(folder: Path) -> Sample:
 
 @pytest.fixture(scope="module")
 def sample(drawn: Sample) -> GateSample:
-    return gate_sample(drawn, SPEC)
+    return pictures_of(drawn, SPEC, 0).gate
 
 
 def hues(sample: GateSample, weights: tuple[float, float, float] = (1, 1, 1)) -> np.ndarray:
@@ -72,6 +72,16 @@ def test_a_sample_is_seen_as_the_bundle_sees_it(drawn: Sample, sample: GateSampl
     assert sample.pixels.shape == (COUNT, SIZE, SIZE, 3)
     assert sample.pixels.dtype == np.uint8
     assert sample.labels == drawn.labels
+
+
+def test_pictures_to_fit_to_are_kept_apart(drawn: Sample, sample: GateSample) -> None:
+    few = pictures_of(drawn, SPEC, 6)
+    np.testing.assert_array_equal(few.gate.pixels, sample.pixels[:-6])
+    np.testing.assert_array_equal(few.spare, sample.pixels[-6:])
+    assert few.gate.labels == sample.labels[:-6]
+    assert len(pictures_of(drawn, SPEC, 64).spare) == COUNT // 4
+    with pytest.raises(ExportError, match="7 pictures say nothing of a catalogue"):
+        pictures_of(Sample(drawn.images[:7], drawn.labels[:7]), SPEC, 6)
 
 
 def test_figures_are_of_the_vectors_of_both(folder: Path, sample: GateSample) -> None:
@@ -142,10 +152,12 @@ def test_few_pictures_have_as_many_neighbours_as_there_are(sample: GateSample) -
         quality(hues(sample)[:1], hues(sample)[:1], [None])
 
 
-def test_vectors_that_are_no_numbers_are_refused(folder: Path, sample: GateSample) -> None:
-    tier = folder / "hue" / "image.onnx"
-    with pytest.raises(ExportError, match="nan of tier best makes vectors of no finite numbers"):
-        measure("best", tier, {"nan": folder / "nan.onnx"}, sample, provider=None)
+def test_vectors_that_are_no_numbers_are_no_candidates(folder: Path, sample: GateSample) -> None:
+    tier, broken = folder / "hue" / "image.onnx", folder / "nan.onnx"
+    gates = measure("best", tier, {"nan": broken, "same": tier}, sample, provider=None)
+    assert set(gates) == {"same"}
+    with pytest.raises(ExportError, match="tier best makes vectors of no finite numbers"):
+        measure("best", broken, {"same": tier}, sample, provider=None)
 
 
 def test_a_graph_that_cannot_run_is_named(folder: Path, sample: GateSample) -> None:

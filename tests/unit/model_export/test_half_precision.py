@@ -81,6 +81,21 @@ def test_kept_nodes_hand_on_float32_to_one_another(model: ModelProto) -> None:
     assert found["mean"] == found["centred"] == found["y"] == FLOAT
 
 
+def test_what_a_gpu_loses_can_be_told_on_a_cpu(model: ModelProto) -> None:
+    """Every number that a node reads was rounded, though all of them compute in float32."""
+    made = to_half(model, kept={"second"}, emulated=True)
+    onnx.checker.check_model(made, full_check=True)
+    found = types(made)
+    assert {found[name] for name in ("pixels", "first", "mean", "centred", "y")} == {FLOAT}
+    first = X.astype(np.float32) @ rounded(W).astype(np.float32)
+    mean = first.mean(axis=1, keepdims=True)
+    centred = rounded(first).astype(np.float32) - rounded(mean).astype(np.float32)
+    y, _ = run(made)
+    np.testing.assert_allclose(y, centred @ W, rtol=1e-5, atol=1e-3)
+    exact, _ = run(model)
+    assert np.abs(y - exact).max() > 10 * np.abs(y - centred @ W).max()
+
+
 def test_numbers_too_large_become_the_largest_and_infinity_stays() -> None:
     values = np.array([1e6, -3.4e38, np.inf, -np.inf, np.nan, 0.1], dtype=np.float32)
     expected = np.array([65504, -65504, np.inf, -np.inf, np.nan, 0.1], dtype=np.float16)

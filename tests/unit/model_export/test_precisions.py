@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from model_export.bundle import ExportError
 from model_export.parity import sample_pictures
-from model_export.precisions import convolutional, float_graph, recipes
+from model_export.precisions import check_precision, convolutional, float_graph, recipes
 from service.core.manifest import PreprocessSpec
 
 PICTURES = sample_pictures(PreprocessSpec(size=48), count=24)
@@ -115,9 +115,9 @@ def test_a_graph_that_only_cuts_patches_has_no_recipe_for_convolutions(tier: Mod
     ("precision", "message"),
     [("bf16", "bf16 needs no file: OpenVINO"), ("int4", "no precision 'int4'; choose int8")],
 )
-def test_what_is_no_file_is_said(tier: ModelProto, precision: str, message: str) -> None:
+def test_what_is_no_file_is_said(precision: str, message: str) -> None:
     with pytest.raises(ExportError, match=message):
-        recipes(precision, tier)
+        check_precision(precision)
 
 
 def test_a_graph_that_is_damaged_or_too_large_is_named(exported: Path, tmp_path: Path) -> None:

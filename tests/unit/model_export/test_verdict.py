@@ -90,6 +90,11 @@ def test_what_is_refused_is_one_line_of_the_candidate_that_comes_nearest() -> No
     )
 
 
+def test_a_variant_of_no_candidates_is_refused() -> None:
+    with pytest.raises(GateError, match="best-fp16 is refused: it makes vectors of no finite"):
+        choose("best-fp16", {}, Limits())
+
+
 def test_what_was_not_measured_is_said() -> None:
     line = describe(gate(change=None, speeds=()))
     assert "P@1 not measured without labels" in line
