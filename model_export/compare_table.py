@@ -71,10 +71,14 @@ def _ratio(a: float, b: float) -> str:
 
 def _tier(side: Side) -> str:
     tier = side.encoder.tier
-    return (
-        f"{tier.name or tier.file}: {tier.precision}, patch {tier.patch}, {tier.tokens} tokens, "
-        f"{tier.gflops:g} GFLOP"
-    )
+    # Not all of it is known of graphs that were made elsewhere.
+    facts: list[tuple[str, object]] = [
+        ("patch {}", tier.patch),
+        ("{} tokens", tier.tokens),
+        ("{:g} GFLOP", tier.gflops),
+    ]
+    told = [tier.precision, *(text.format(fact) for text, fact in facts if fact is not None)]
+    return f"{tier.name or tier.file}: {', '.join(told)}"
 
 
 def _tiers(side: Side) -> str:
