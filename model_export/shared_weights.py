@@ -5,13 +5,17 @@
 The tiers of a bundle are one network at several patch sizes: nearly all that they hold is equal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
-from onnx.external_data_helper import set_external_data
+from onnx.external_data_helper import (
+    load_external_data_for_tensor,
+    set_external_data,
+    uses_external_data,
+)
 
 LEAST_BYTES = 512
 """As stored; what is smaller stays in the graph as it is."""
@@ -43,18 +47,28 @@ def halve(model: ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def share(models: Sequence[ModelProto], weights: Path) -> None:
+def share(
+    models: Sequence[ModelProto],
+    weights: Path,
+    known: Mapping[bytes, tuple[str, int]] | None = None,
+) -> None:
     """Move the large constants of all models into one file, equal bytes once.
 
     Args:
         models: Changed in place; to be saved in the folder of `weights`.
         weights: The file to write; the same models in the same order give the same bytes.
+        known: Constants that other files of the folder hold already, as of `stored`.
     """
+    known = known or {}
     offsets: dict[bytes, int] = {}
     with weights.open("wb") as file:
         for tensor in (tensor for model in models for tensor in model.graph.initializer):
             data = tensor.raw_data
             if len(data) < LEAST_BYTES:
+                continue
+            if data in known:
+                set_external_data(tensor, *known[data], len(data))
+                tensor.ClearField("raw_data")
                 continue
             if data not in offsets:
                 file.write(bytes(-file.tell() % ALIGNMENT))
@@ -62,6 +76,20 @@ def share(models: Sequence[ModelProto], weights: Path) -> None:
                 file.write(data)
             set_external_data(tensor, weights.name, offsets[data], len(data))
             tensor.ClearField("raw_data")
+
+
+def stored(graphs: Iterable[Path]) -> dict[bytes, tuple[str, int]]:
+    """Return what the constants of graphs are outside them: bytes -> file, offset."""
+    found: dict[bytes, tuple[str, int]] = {}
+    for graph in graphs:
+        for tensor in onnx.load(graph, load_external_data=False).graph.initializer:
+            if not uses_external_data(tensor):
+                continue
+            entries = {entry.key: entry.value for entry in tensor.external_data}
+            place = entries["location"], int(entries.get("offset", 0))
+            load_external_data_for_tensor(tensor, str(graph.parent))
+            found.setdefault(tensor.raw_data, place)
+    return found
 
 
 def save(model: ModelProto, path: Path) -> None:

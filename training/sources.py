@@ -26,7 +26,8 @@ from training.terms import Document, document_of
 
 PHOTOS_FILE = Path(__file__).with_name("photos.toml")
 TASKS_FILE = Path(__file__).with_name("tasks.toml")
-_ABSENT = {"", "NA", "N/A", "None", "null"}  # how catalogues write that they do not know
+ABSENT = frozenset(("", "NA", "N/A", "None", "null"))
+"""How catalogues write that they do not know."""
 _VERSION = 4  # raised when a source describes its rows otherwise, so that caches follow
 
 
@@ -144,7 +145,7 @@ def _read(path: Path, reading: Reading) -> Iterator[Example]:
             if row.image is None:
                 continue
             yield Example(
-                _bytes(row.image, fetcher),
+                picture_bytes(row.image, fetcher),
                 _labels(row.product, path.stem, reading),
                 document_of(row.product, fields),
                 _held_out(row.product, reading.hold_out),
@@ -154,7 +155,7 @@ def _read(path: Path, reading: Reading) -> Iterator[Example]:
         fetcher.close()
 
 
-def _bytes(image: ImageRef, fetcher: HttpImageFetcher) -> bytes:
+def picture_bytes(image: ImageRef, fetcher: HttpImageFetcher) -> bytes:
     """Return the encoded picture, empty where it cannot be had: the decoder then leaves it out."""
     try:
         if image.data is not None:
@@ -168,8 +169,8 @@ def _labels(product: Product, source: str, reading: Reading) -> dict[str, str]:
     labels = {}
     for task, columns in reading.tasks.items():
         names = [columns] if isinstance(columns, str) else columns
-        values = [str(_field(product, name) or "") for name in names]
-        if _ABSENT.isdisjoint(values):
+        values = [str(field_of(product, name) or "") for name in names]
+        if ABSENT.isdisjoint(values):
             value = ", ".join(values)
             # Another source's label of the same name may mean something narrower.
             labels[task] = f"{source} {value}" if task in reading.stands_for else value
@@ -178,9 +179,10 @@ def _labels(product: Product, source: str, reading: Reading) -> dict[str, str]:
 
 def _held_out(product: Product, rule: str | Mapping[str, list[str]]) -> bool:
     if isinstance(rule, str):
-        return held_out(str(_field(product, rule)))
-    return any(str(_field(product, name)) in values for name, values in rule.items())
+        return held_out(str(field_of(product, rule)))
+    return any(str(field_of(product, name)) in values for name, values in rule.items())
 
 
-def _field(product: Product, name: str) -> Any:
+def field_of(product: Product, name: str) -> Any:
+    """Return an attribute of this name, else the field, else None."""
     return product.attributes[name] if name in product.attributes else getattr(product, name, None)

@@ -48,6 +48,21 @@ class ColumnPlan:
     attributes: tuple[str, ...]
 
 
+def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """Read FIELD=COLUMN pairs, as `--map` takes them.
+
+    Raises:
+        CatalogSourceError: one is not such a pair.
+    """
+    columns = {}
+    for pair in pairs:
+        field, equals, column = pair.partition("=")
+        if not (field and equals and column):
+            raise CatalogSourceError(f"--map takes FIELD=COLUMN, not {pair!r}")
+        columns[field] = column
+    return columns
+
+
 def plan_columns(available: Sequence[str], mapping: Mapping[str, str], source: Path) -> ColumnPlan:
     """Find each field's column: as `mapping` says, by the same name, or by an alias, in any case.
 

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from service.adapters.catalog_columns import parse_mapping
 from service.adapters.catalog_sources import open_source
 from service.cli.options import Bundle, DataDir, console, settings_with
 from service.core.errors import ReindexFailedError
@@ -58,7 +59,7 @@ def reindex(
         thumbnails=thumbnails,
         limits=image_limits(settings),
     )
-    catalog = open_source(source, columns=_mapping(columns or []))
+    catalog = open_source(source, columns=parse_mapping(columns or []))
     try:
         outcome = run_reindex(settings, catalog, options)
     except ReindexFailedError as exc:
@@ -120,16 +121,6 @@ def _show_failures(failures: Sequence[Failure]) -> None:
         stderr.print(line, style="yellow", soft_wrap=True)
     if len(failures) > _SHOWN_FAILURES:
         stderr.print(f"... and {len(failures) - _SHOWN_FAILURES} more; --json lists all")
-
-
-def _mapping(pairs: list[str]) -> dict[str, str]:
-    columns = {}
-    for pair in pairs:
-        field, equals, column = pair.partition("=")
-        if not (field and equals and column):
-            raise typer.BadParameter(f"--map takes FIELD=COLUMN, not {pair!r}")
-        columns[field] = column
-    return columns
 
 
 def _share(text: str) -> float:

@@ -21,12 +21,13 @@ def image_digest(data: bytes) -> str:
 def bundle_digest(manifest: BundleManifest) -> str:
     """Return a model's identity: SHA-256 over what changes a vector, 64 hex digits.
 
-    New figures, labels or a new name leave it as it is, so that they re-embed nothing.
+    New figures, labels or a new name leave it as it is, so that they re-embed nothing; so do
+    variants of a tier, whose vectors the export found to be as good as the tier's.
     """
     identity: dict[str, object] = {
         "dim": manifest.dim,
         "preprocess": manifest.preprocess.model_dump(mode="json"),
-        "tiers": [manifest.files[tier.file] for tier in manifest.image.tiers],
+        "tiers": [manifest.files[tier.file] for tier in manifest.image.tiers if not tier.gate],
     }
     if manifest.image.weights:
         identity["weights"] = manifest.files[manifest.image.weights]

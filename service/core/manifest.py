@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from service.core.gate import Gate, Truncation
+
 BUNDLE_SCHEMA = 1
 SNAPSHOT_SCHEMA = 1
 
@@ -64,6 +66,9 @@ class Tier(_Strict):
         patch: Side of a patch in pixels; not known of every graph made elsewhere.
         tokens: A picture makes, likewise.
         gflops: Multiply-adds of a picture in units of 1e9, likewise.
+        weights: File of the weights that variants of its precision read, if it is one.
+        gate: Of a variant: how it compares with the tier it was made of, for which it stands in.
+            Variants are no part of the bundle's digest.
     """
 
     name: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]*$")
@@ -72,6 +77,8 @@ class Tier(_Strict):
     patch: int | None = None
     tokens: int | None = None
     gflops: float | None = None
+    weights: str | None = Field(default=None, exclude_if=lambda file: file is None)
+    gate: Gate | None = Field(default=None, exclude_if=lambda gate: gate is None)
 
 
 class ImageTower(_Strict):
@@ -89,6 +96,16 @@ class ImageTower(_Strict):
         names = [tier.name for tier in self.tiers if tier.name]
         if len(set(names)) < len(names):
             raise ValueError(f"several tiers have one name: {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_variant_is_of_a_tier(self) -> "ImageTower":
+        if self.tiers[0].gate:
+            raise ValueError("the first tier is the default, and not a variant of another")
+        known = {tier.name for tier in self.tiers if not tier.gate}
+        made_of = {tier.gate.of for tier in self.tiers if tier.gate}
+        if unknown := sorted(made_of - known):
+            raise ValueError(f"variants of tiers that are not there: {', '.join(unknown)}")
         return self
 
 
@@ -132,10 +149,12 @@ class BundleManifest(_Strict):
     calibration: dict[str, float] | None = None
     parity: Parity | None = None
     quality: dict[str, float] = Field(default_factory=dict)
+    truncation: Truncation | None = Field(default=None, exclude_if=lambda cut: cut is None)
 
     @model_validator(mode="after")
     def _every_file_has_a_digest(self) -> "BundleManifest":
         named = {tier.file for tier in self.image.tiers}
+        named |= {tier.weights for tier in self.image.tiers if tier.weights}
         if self.image.weights:
             named.add(self.image.weights)
         if self.text:

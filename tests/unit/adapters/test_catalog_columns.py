@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.adapters.catalog_columns import plan_columns, rows_of
+from service.adapters.catalog_columns import parse_mapping, plan_columns, rows_of
 from service.core.errors import CatalogSourceError
 from service.core.types import CatalogRow, ImageRef, Product
 
@@ -23,6 +23,16 @@ def refusal(available: list[str], columns: Mapping[str, str] | None = None) -> s
     with pytest.raises(CatalogSourceError) as refused:
         plan_columns(available, columns or {}, SOURCE)
     return str(refused.value)
+
+
+def test_pairs_are_split_at_the_first_sign_of_equality() -> None:
+    assert parse_mapping(["title=name", "price=a=b"]) == {"title": "name", "price": "a=b"}
+
+
+@pytest.mark.parametrize("pair", ["title", "=name", "title=", ""])
+def test_what_is_no_pair_is_named(pair: str) -> None:
+    with pytest.raises(CatalogSourceError, match=f"--map takes FIELD=COLUMN, not '{pair}'"):
+        parse_mapping(["id=sku", pair])
 
 
 def test_common_names_are_understood_in_any_case() -> None:

@@ -104,6 +104,21 @@ def test_names_of_tiers_change_no_vector(bundle_manifest: BundleManifest) -> Non
     assert bundle_digest(renamed) == bundle_digest(bundle_manifest)
 
 
+def test_variants_of_a_tier_change_no_vector(bundle_manifest: BundleManifest) -> None:
+    """They stand in for the tier: adding, remaking or removing one re-embeds nothing."""
+    fields = bundle_manifest.model_dump()
+    fields["image"]["tiers"][0]["name"] = "best"
+    gate = {"of": "best", "recipe": "dynamic", "pictures": 9, "top10_agreement": 0.99}
+    variant = {**fields["image"]["tiers"][0], "name": "best-int8", "file": "int8.onnx"}
+    variant |= {"weights": "int8.weights", "precision": "int8"}
+    variant["gate"] = {**gate, "cosine_mean": 0.9999, "cosine_p1": 0.999}
+    fields["image"]["tiers"] = [*fields["image"]["tiers"], variant]
+    for letter in "cd":
+        fields["files"] |= {"int8.onnx": letter * 64, "int8.weights": letter * 64}
+        added = BundleManifest.model_validate(fields)
+        assert bundle_digest(added) == bundle_digest(bundle_manifest)
+
+
 def test_a_file_written_and_read_again_keeps_the_digest(bundle_manifest: BundleManifest) -> None:
     again = BundleManifest.model_validate_json(bundle_manifest.model_dump_json())
     assert bundle_digest(again) == bundle_digest(bundle_manifest)

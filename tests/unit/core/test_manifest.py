@@ -1,5 +1,7 @@
 """The manifests refuse what they do not understand, and say which part that is."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -94,6 +96,62 @@ def test_shared_weights_need_a_digest(bundle_manifest: BundleManifest) -> None:
         BundleManifest.model_validate(fields)
     fields["files"]["image.weights"] = "c" * 64
     assert BundleManifest.model_validate(fields).image.weights == "image.weights"
+
+
+def with_variant(manifest: BundleManifest, **gate: object) -> dict[str, Any]:
+    """Fields of the manifest with an int8 variant of its first tier, `best`."""
+    fields = manifest.model_dump()
+    first, *others = fields["image"]["tiers"]
+    first["name"] = "best"
+    figures = {"pictures": 9, "top10_agreement": 0.99, "cosine_mean": 0.9999, "cosine_p1": 0.99}
+    variant = {"name": "best-int8", "file": "int8.onnx", "weights": "int8.weights"}
+    variant["gate"] = {"of": "best", "recipe": "dynamic", **figures, **gate}
+    fields["image"]["tiers"] = [first, *others, {**first, **variant}]
+    fields["files"] |= {"int8.onnx": "c" * 64, "int8.weights": "d" * 64}
+    return fields
+
+
+def test_a_variant_survives_its_file_and_tiers_say_nothing_of_gates(
+    bundle_manifest: BundleManifest,
+) -> None:
+    manifest = BundleManifest.model_validate(with_variant(bundle_manifest))
+    text = manifest.model_dump_json()
+    assert BundleManifest.model_validate_json(text) == manifest
+    assert manifest.image.tiers[-1].gate is not None
+    assert text.count('"gate"') == text.count('"weights":"int8.weights"') == 1
+    assert "gate" not in bundle_manifest.model_dump_json()
+    assert "truncation" not in bundle_manifest.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("gate", "complaint"),
+    [
+        ({"of": "worst"}, "variants of tiers that are not there: worst"),
+        ({"of": "best-int8"}, "variants of tiers that are not there: best-int8"),
+        ({"top10_agreement": 1.01}, "top10_agreement"),
+        ({"cosine_p1": "high"}, "cosine_p1"),
+        ({"rates": [{"batch": 1, "before": 10.0}]}, r"rates\.0\.after"),
+        ({"blessed": True}, "blessed"),
+    ],
+)
+def test_the_figures_of_a_variant_are_judged_as_all_else(
+    bundle_manifest: BundleManifest, gate: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        BundleManifest.model_validate(with_variant(bundle_manifest, **gate))
+
+
+def test_the_default_is_not_a_variant_and_variants_weights_need_a_digest(
+    bundle_manifest: BundleManifest,
+) -> None:
+    fields = with_variant(bundle_manifest)
+    del fields["files"]["int8.weights"]
+    with pytest.raises(ValidationError, match=r"sha256: int8.weights"):
+        BundleManifest.model_validate(fields)
+    fields = with_variant(bundle_manifest)
+    fields["image"]["tiers"].reverse()
+    with pytest.raises(ValidationError, match="the first tier is the default"):
+        BundleManifest.model_validate(fields)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from model_export.shared_weights import ALIGNMENT, LEAST_BYTES, halve, save, share
+from model_export.shared_weights import ALIGNMENT, LEAST_BYTES, halve, save, share, stored
 
 EXACT = np.random.default_rng(0).normal(size=(32, 32)).astype(np.float16).astype(np.float32)
 
@@ -113,3 +113,15 @@ def test_small_weights_stay_within_the_graph(tmp_path: Path) -> None:
     w, kept = proto.graph.initializer
     assert w.data_location == TensorProto.EXTERNAL
     np.testing.assert_array_equal(numpy_helper.to_array(kept), small)
+
+
+def test_what_another_file_holds_is_not_stored_again(tmp_path: Path) -> None:
+    first = model(w=EXACT, v=EXACT.T.copy())
+    share([first], tmp_path / "first.weights")
+    save(first, tmp_path / "first.onnx")
+    second = model(u=EXACT.T.copy(), new=EXACT + 1)
+    share([second], tmp_path / "second.weights", stored([tmp_path / "first.onnx"]))
+    save(second, tmp_path / "second.onnx")
+    assert (tmp_path / "second.weights").stat().st_size == EXACT.nbytes
+    expected = EXACT.T @ (EXACT + 1)
+    np.testing.assert_allclose(run(tmp_path / "second.onnx"), expected, rtol=1e-5, atol=1e-4)
