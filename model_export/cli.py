@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from model_export import cli_compare, cli_variants
 from model_export.bundle import ExportError
 from model_export.cli_group import DEFAULT, DefaultCommandGroup
 from model_export.export import export_checkpoint
@@ -89,6 +90,10 @@ def run(
         typer.secho(f"vitrine-export: {exc}", fg="red", err=True)
         raise typer.Exit(2) from exc
     _report(out, manifest)
+
+
+cli_variants.register(app)
+cli_compare.register(app)
 
 
 def _refuse_for_checkpoints(**options: object) -> None:
