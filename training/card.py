@@ -55,7 +55,7 @@ clothing photos, and the publisher's validation split of the groceries were neve
 MEASURED = """\
 Measured through this bundle on held-out rows. Every number is between 0 and 1 unless its column
 says otherwise. What fitted the heads' and the matches' probabilities is left out of what judges
-them."""
+them. The fast tier is held against the aims in int8 where there is such a tier."""
 
 LIMITS = """\
 - The photos are of clothes, accessories and groceries. Other goods can be searched, by colour and
@@ -142,14 +142,15 @@ def commands_in(document: Path) -> str:
 
 def write_card(
     evaluation: Annotated[Path, typer.Option(help="JSON of `python -m training.evaluate`.")],
-    run: Annotated[Path, typer.Option(help="Folder of the run that was exported.")],
+    run: Annotated[
+        list[Path], typer.Option(help="Folder of a run; repeatable, the one exported last.")
+    ],
     out: Annotated[Path, typer.Option(help="File to write.")],
-    pretrain: Annotated[Path | None, typer.Option(help="Folder of the run before it.")] = None,
     text: Annotated[Path | None, typer.Option(help="Folder of the text tower's run.")] = None,
 ) -> None:
     """Write the model card of a bundle."""
     try:
-        runs = [image_run(folder) for folder in (pretrain, run) if folder]
+        runs = [image_run(folder) for folder in run]
         runs += [text_run(text)] if text else []
         card = model_card(read_evaluation(evaluation), runs, commands_in(COMMANDS))
     except (CheckpointError, DataError) as exc:

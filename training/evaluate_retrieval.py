@@ -13,7 +13,8 @@ from service.core.types import Encoder
 from service.pipeline.evaluate import TaskResult, evaluate_task
 
 PAIRS = (("best", "best"), ("balanced", "best"), ("fast", "best"), ("fast", "fast"))
-"""(tier of the query, tier of the index)."""
+"""(tier of the query, tier of the index); every other tier asks the index of the best."""
+_NAMED = {name for pair in PAIRS for name in pair}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ def evaluate_retrieval(
         InvalidImageError: A picture cannot be decoded.
     """
     figures, skipped = [], []
-    for query_tier, index_tier in PAIRS:
+    others = [(name, "best") for name in encoders if name not in _NAMED]
+    for query_tier, index_tier in [*PAIRS, *others]:
         if missing := sorted({query_tier, index_tier} - encoders.keys()):
             skipped.append(
                 f"queries of {query_tier} on an index of {index_tier}: "

@@ -50,14 +50,14 @@ def test_the_card_says_what_the_model_is_and_what_it_is_worth(runs: Path) -> Non
     write_evaluation(runs / "evaluation.json", evaluation())
     app, out = Typer(), runs / "CARD.md"
     app.command()(card.write_card)
-    options = {
-        "evaluation": runs / "evaluation.json",
-        "run": runs / "multitask",
-        "pretrain": runs / "pretrained",
-        "text": runs / "text",
-        "out": out,
-    }
-    arguments = [part for name, path in options.items() for part in (f"--{name}", str(path))]
+    options = [
+        ("evaluation", runs / "evaluation.json"),
+        ("run", runs / "pretrained"),
+        ("run", runs / "multitask"),
+        ("text", runs / "text"),
+        ("out", out),
+    ]
+    arguments = [part for name, path in options for part in (f"--{name}", str(path))]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     text = out.read_text()

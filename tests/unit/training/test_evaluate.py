@@ -180,6 +180,9 @@ def test_aims_are_met_or_missed_by_a_margin(evaluation: Evaluation) -> None:
     ]
     lost = by_name["fast query on best index: points of P@1 lost, worst task"]
     assert lost.figure == pytest.approx(100 * max(losses))
+    quick = replace(evaluation.tiers[2], tier="fast-int8", ratio=0.2)
+    with_int8 = judged(replace(evaluation, tiers=[*evaluation.tiers, quick]))
+    assert {aim.name: aim.figure for aim in with_int8}[fast.name] == 0.2
     nothing = replace(evaluation, retrieval=[], text=None, heads=[], tiers=[])
     unmeasured = [aim for aim in judged(nothing) if aim.figure is None]
     assert len(unmeasured) == len(AIMS) - 1
