@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
 
 Scalar = str | int | float | bool
@@ -96,6 +97,20 @@ class Hit:
     matched_images: int
 
 
+@dataclass(frozen=True, slots=True)
+class GoldenQuery:
+    """A picture whose answer is known: one of these products must be found.
+
+    Attributes:
+        name: What to call it in a message.
+        data: The encoded picture.
+    """
+
+    name: str
+    data: bytes
+    expect: frozenset[str]
+
+
 class Encoder(Protocol):
     """Pictures to vectors; safe to call from several threads."""
 
@@ -134,8 +149,15 @@ class VectorIndex(Protocol):
         """Vectors held."""
         ...
 
-    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """Return similarities and row numbers, both (n, min(limit, len)), best first."""
+    def search(
+        self, vectors: Vectors, limit: int, rows: NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """Return similarities and row numbers, both (n, k), best first.
+
+        `rows`, (len,), marks the only rows that may be found; None is all. k is `limit`, or their
+        number if that is less. An approximate index that finds fewer fills up with row -1; it is
+        for the index to look harder the fewer rows are marked.
+        """
         ...
 
 
@@ -191,6 +213,10 @@ class ProductStore(Protocol):
 
     def list_products(self, limit: int) -> list[StoredProduct]:
         """Return the first products by insertion."""
+        ...
+
+    def count_products(self) -> int:
+        """How many products there are, with pictures or without."""
         ...
 
     def count_rows(self, bundle_digest: str) -> int:
@@ -252,12 +278,30 @@ class SnapshotStore(Protocol):
         """Read and verify a version; raises IndexCorruptError."""
         ...
 
-    def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
-        """Write a new version from the store's vectors and read it back, not yet current."""
+    def build(
+        self,
+        store: ProductStore,
+        bundle: BundleManifest,
+        receipt: Receipt,
+        choice: IndexChoice = BY_SIZE,
+    ) -> Snapshot:
+        """Write a new version from the store's vectors and read it back, not yet current.
+
+        Raises:
+            IndexChoiceError: The kind that was asked for cannot be built of these vectors.
+        """
         ...
 
     def promote(self, version: int) -> None:
         """Make a version current, atomically and durably."""
+        ...
+
+    def history(self) -> tuple[int, ...]:
+        """Return the serving version and those that served before it, newest first."""
+        ...
+
+    def roll_back(self) -> int | None:
+        """Make the version current that served before; return it, or None where there is none."""
         ...
 
 

@@ -13,7 +13,7 @@ import pytest
 from service.adapters.snapshots import SnapshotFolder
 from service.core.errors import IndexCorruptError, StoreError
 from service.core.keys import bundle_digest
-from service.core.manifest import Receipt
+from service.core.manifest import SNAPSHOT_SCHEMA, Receipt
 from service.core.types import Product
 from support.fakes import FakeProductStore, fake_manifest
 
@@ -140,12 +140,14 @@ def test_a_manifest_that_contradicts_the_files_is_refused(
         snapshots.load(1)
 
 
-def test_a_manifest_of_a_newer_vitrine_is_named_as_such(
-    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+@pytest.mark.parametrize("schema", [SNAPSHOT_SCHEMA + 1, 1])
+def test_a_manifest_of_another_vitrine_is_named_as_such(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int], schema: int
 ) -> None:
     publish()
-    rewrite_manifest(tmp_path, {"schema_version": 2, "something_new": True})
-    with pytest.raises(IndexCorruptError, match="has schema 2, this Vitrine reads 1"):
+    rewrite_manifest(tmp_path, {"schema_version": schema, "something_new": True})
+    expected = f"has schema {schema}, this Vitrine reads {SNAPSHOT_SCHEMA}: run `vitrine reindex`"
+    with pytest.raises(IndexCorruptError, match=expected):
         snapshots.load(1)
 
 
