@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo check format test bench load evaluate gpu-check clean
+.PHONY: help install install-dev demo check format test bench bench-index load evaluate gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ test: install-dev  ## Run the tests.
 
 bench: install-dev  ## Measure against the raw limits; JSON on stdout.
 	@$(BIN)/python -m bench
+
+bench-index: install-dev  ## Measure every kind of index at ROWS="20000 ..." vectors; JSON on stdout.
+	@$(BIN)/python -m bench.index $(if $(ROWS),--rows $(ROWS))
 
 load: install-dev  ## Run locust for 30 s against a server it starts; HTML report in loadtests/reports.
 	$(BIN)/python -m loadtests.run

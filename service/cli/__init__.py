@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import demo, evaluate, query, reindex, serve
+from service.cli import demo, evaluate, index, query, reindex, serve
 from service.cli.options import console
 from service.core.errors import VitrineError
 
@@ -21,6 +21,7 @@ app.command()(serve.serve)
 app.command()(query.search)
 app.command()(query.embed)
 app.command()(evaluate.evaluate)
+app.add_typer(index.app, name="index")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
