@@ -7,7 +7,7 @@
 Effort travels per call, so that one loaded index serves any point, and filters raise it.
 """
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import faiss
 import numpy as np
@@ -110,15 +110,27 @@ class FaissIndex:
         if not wanted:  # FAISS asserts instead
             n = len(queries)
             return np.empty((n, 0), np.float32), np.empty((n, 0), np.int64)
-        point = self._point if rows is None else eased(self._point, kept / len(self))
-        depth = wanted * (point.depth if self._finder.lossy else 1)
-        few = rows is not None and kept <= self._exact_rows
-        if self.knobs and (few or 2 * depth >= kept):
+        if rows is None:
+            point, scans = self._point, self._scans(wanted, kept)
+        else:
+            point, scans = eased(self._point, kept / len(self)), self.way(limit, kept) == "scan"
+        if scans:
             return self._vectors.search(queries, wanted, rows)
+        depth = wanted * point.depth if self._finder.lossy else wanted
         similarities, found = self._finder.find(queries, depth, point, rows)
         if self._finder.lossy:
             similarities, found = self._rescored(queries, found, wanted)
         return self._filled(queries, similarities, found, rows)
+
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks."""
+        few = bool(self.knobs) and kept <= self._exact_rows
+        return "scan" if few or self._scans(min(limit, kept), kept) else "selector"
+
+    def _scans(self, wanted: int, kept: int) -> bool:
+        """Whether so much is wanted that comparing with every row is no more work."""
+        depth = self._point.depth if self._finder.lossy else 1
+        return bool(self.knobs) and 2 * wanted * depth >= kept
 
     def _rescored(self, queries: Vectors, found: NDArray[np.int64], wanted: int) -> _Found:
         exact = self._vectors.similarities(queries, found)

@@ -8,7 +8,7 @@ Values are frozen; adapters satisfy the Protocols and pass one contract suite (t
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,6 +158,10 @@ class VectorIndex(Protocol):
         number if that is less. An approximate index that finds fewer fills up with row -1; it is
         for the index to look harder the fewer rows are marked.
         """
+        ...
+
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks."""
         ...
 
 

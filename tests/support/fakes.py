@@ -4,6 +4,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,6 +227,9 @@ class BruteForceIndex:
             limit = min(limit, int(np.count_nonzero(rows)))
         order = np.argsort(-similarities, axis=1, kind="stable")[:, :limit].astype(np.int64)
         return np.take_along_axis(similarities, order, axis=1), order
+
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        return "scan"
 
 
 class FakeSnapshots:

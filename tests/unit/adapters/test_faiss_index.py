@@ -82,6 +82,15 @@ def test_an_answer_is_full_where_the_lists_looked_into_hold_too_little(
     assert all(len(set(row)) == 200 for row in rows.tolist())
 
 
+def test_few_marked_rows_are_read_and_many_are_selected(
+    halves: HalfVectors, tmp_path: Path
+) -> None:
+    index = build("ivf", halves, tmp_path)
+    assert [index.way(10, kept) for kept in (1, 50, 51, ROWS)] == ["scan"] * 2 + ["selector"] * 2
+    assert index.way(1000, 1500) == "scan", "half of them are wanted"
+    assert build("flat", halves, tmp_path).way(10, 1) == "selector", "it reads no others anyway"
+
+
 def test_a_filter_raises_effort_by_what_it_keeps_away_up_to_a_bound() -> None:
     point = SearchPoint(ef_search=32, nprobe=4, depth=8)
     assert eased(point, 0.5) == SearchPoint(ef_search=64, nprobe=8, depth=8)
