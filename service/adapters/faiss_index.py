@@ -120,6 +120,8 @@ class FaissIndex:
         similarities, found = self._finder.find(queries, depth, point, rows)
         if self._finder.lossy:
             similarities, found = self._rescored(queries, found, wanted)
+        else:  # half floats have not quite unit length, and no cosine is beyond 1
+            np.minimum(similarities, np.float32(1), out=similarities)
         return self._filled(queries, similarities, found, rows)
 
     def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:

@@ -56,8 +56,12 @@ class HalfVectors:
         n = len(queries)
         best: Vectors = np.empty((n, 0), np.float32)
         where: NDArray[np.int64] = np.empty((n, 0), np.int64)
-        for part in self._parts(rows):
-            scores = queries @ self.take(part).T
+        kept = None if rows is None else np.flatnonzero(rows)
+        count = len(self) if kept is None else len(kept)
+        for first in range(0, count, _BLOCK):
+            block = slice(first, min(first + _BLOCK, count))
+            part = np.arange(block.start, block.stop) if kept is None else kept[block]
+            scores = queries @ self.take(block if kept is None else part).T
             numbers = np.broadcast_to(part, scores.shape)
             best = np.concatenate([best, scores], axis=1)
             where = np.concatenate([where, numbers], axis=1)
@@ -66,11 +70,6 @@ class HalfVectors:
                 best, where = np.take_along_axis(best, top, 1), np.take_along_axis(where, top, 1)
         order = np.argsort(-best, axis=1, kind="stable")
         return np.take_along_axis(best, order, 1), np.take_along_axis(where, order, 1)
-
-    def _parts(self, rows: NDArray[np.bool_] | None) -> Iterator[NDArray[np.int64]]:
-        kept = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
-        for first in range(0, len(kept), _BLOCK):
-            yield kept[first : first + _BLOCK]
 
 
 def write_halves(path: Path, parts: Iterable[Vectors], rows: int, dim: int) -> None:

@@ -265,7 +265,8 @@ def test_every_kind_says_what_it_is_worth_and_loads_with_its_search_point(
     assert manifest.bytes_per_vector > 0
     (rows,) = store.rows(bundle_digest(BUNDLE), 100)
     similarities, found = snapshots.load(1).index.search(rows.vectors, 1)
-    np.testing.assert_allclose(similarities, 1, atol=1e-5)
+    np.testing.assert_allclose(similarities, 1, atol=3e-4)
+    assert similarities.max() <= 1 + 1e-6
     np.testing.assert_array_equal(found[:, 0], np.arange(30))
 
 
