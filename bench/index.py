@@ -22,7 +22,7 @@ import faiss
 import numpy as np
 
 from service.adapters.faiss_files import read_finder
-from service.adapters.faiss_index import FloatFinder
+from service.adapters.faiss_finders import FloatFinder
 from service.adapters.half_vectors import map_halves
 from service.adapters.index_kinds import BINARY
 from service.adapters.snapshots import SnapshotFolder

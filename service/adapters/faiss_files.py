@@ -6,7 +6,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from service.adapters.faiss_index import BinaryFinder, Finder, FloatFinder, signs
+from service.adapters.faiss_finders import BinaryFinder, Finder, FloatFinder, signs
 from service.adapters.half_vectors import HalfVectors
 from service.adapters.index_kinds import BINARY
 from service.core.errors import IndexChoiceError, IndexCorruptError

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.core.errors import CatalogSourceError
-from service.core.types import GoldenQuery
+from service.core.tasks import GoldenQuery
 
 
 class _Line(BaseModel):

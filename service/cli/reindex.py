@@ -28,7 +28,7 @@ from service.cli.options import (
     settings_with,
     share,
 )
-from service.core.errors import IndexRefusedError, ReindexFailedError
+from service.core.errors import ReindexFailedError
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.types import CatalogSource, Failure
 from service.pipeline.preparing import ThumbnailPolicy
@@ -89,9 +89,6 @@ def reindex(
         outcome = run_reindex(settings, catalog, options)
     except ReindexFailedError as exc:
         _show_failures(exc.failures)
-        typer.secho(f"vitrine: {exc}", fg="red", err=True)
-        raise typer.Exit(1) from exc
-    except IndexRefusedError as exc:
         typer.secho(f"vitrine: {exc}", fg="red", err=True)
         raise typer.Exit(1) from exc
     show_receipt(outcome, settings.data_dir, as_json=as_json)

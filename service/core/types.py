@@ -97,20 +97,6 @@ class Hit:
     matched_images: int
 
 
-@dataclass(frozen=True, slots=True)
-class GoldenQuery:
-    """A picture whose answer is known: one of these products must be found.
-
-    Attributes:
-        name: What to call it in a message.
-        data: The encoded picture.
-    """
-
-    name: str
-    data: bytes
-    expect: frozenset[str]
-
-
 class Encoder(Protocol):
     """Pictures to vectors; safe to call from several threads."""
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from service.core.errors import BundleMismatchError, IndexRefusedError
 from service.core.image import ImageLimits
 from service.core.preprocess import decode_for, preprocess
-from service.core.types import Encoder, GoldenQuery, ProductStore, Snapshot
+from service.core.tasks import GoldenQuery
+from service.core.types import Encoder, ProductStore, Snapshot
 from service.pipeline.search import nearest_products
 
 _GOLDEN_DEPTH = 10
