@@ -33,7 +33,8 @@ from service.core.types import ProductStore, Snapshot, VectorRows, Vectors
 
 _KINDS = ("flat", "hnsw", "ivf", "ivf-rabitq", "binary")
 _DIM, _BATCH, _QUERIES, _ROUNDS, _K = 256, 8192, 300, 5, 10
-_CLUSTERS = 2000
+_CLUSTERS, _WAYS, _NOISE = 1000, 24, 0.1
+"""Vectors differ from their cluster's centre in a few ways, as pictures of one kind of thing do."""
 _RECEIPT = Receipt(
     products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0
 )
@@ -53,12 +54,15 @@ class Rows:
             path = like / "snapshots" / f"v{version:06d}" / "vectors.f16.npy"
             self._centres = np.load(path, mmap_mode="r").astype(np.float32) * np.sqrt(_DIM)
             self._spread = 0.3
+        self._directions = rng.normal(size=(_WAYS, _DIM)).astype(np.float32) / np.sqrt(_WAYS)
 
     def drawn(self, count: int, seed: int) -> Vectors:
         """Return (count, dim) unit vectors."""
         rng = np.random.default_rng(seed)
         vectors = self._centres[rng.integers(len(self._centres), size=count)]
-        vectors += self._spread * rng.normal(size=vectors.shape).astype(np.float32)
+        ways = rng.normal(size=(count, _WAYS)).astype(np.float32)
+        vectors += self._spread * (ways @ self._directions)
+        vectors += _NOISE * rng.normal(size=vectors.shape).astype(np.float32)
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
 

@@ -34,10 +34,15 @@ class HalfVectors:
 
     def take(self, rows: NDArray[np.int64] | slice) -> Vectors:
         """Return the (m, dim) vectors of these rows."""
-        vectors = self._halves[rows].astype(np.float32)
-        norms = np.sqrt(np.einsum("...d,...d->...", vectors, vectors))[..., np.newaxis]
-        vectors /= np.maximum(norms, np.float32(1e-12))
+        vectors, lengths = self._read(rows)
+        vectors /= lengths[..., np.newaxis]
         return vectors
+
+    def _read(self, rows: NDArray[np.int64] | slice) -> tuple[Vectors, NDArray[np.float32]]:
+        """Return vectors as they are kept, and their lengths, which are nearly one."""
+        vectors = self._halves[rows].astype(np.float32)
+        lengths = np.sqrt(np.einsum("...d,...d->...", vectors, vectors))
+        return vectors, np.maximum(lengths, np.float32(1e-12))
 
     def blocks(self) -> Iterator[Vectors]:
         """Yield every vector, some thousands at a time."""
@@ -46,7 +51,8 @@ class HalfVectors:
 
     def similarities(self, queries: Vectors, rows: NDArray[np.int64]) -> Vectors:
         """Return the (n, k) cosines of n queries with k rows each; -1 for a row of -1."""
-        found = np.einsum("nd,nkd->nk", queries, self.take(np.maximum(rows, 0)))
+        vectors, lengths = self._read(np.maximum(rows, 0))
+        found = (vectors @ queries[:, :, np.newaxis])[:, :, 0] / lengths
         return np.where(rows < 0, np.float32(-1), found)
 
     def search(
@@ -61,7 +67,8 @@ class HalfVectors:
         for first in range(0, count, _BLOCK):
             block = slice(first, min(first + _BLOCK, count))
             part = np.arange(block.start, block.stop) if kept is None else kept[block]
-            scores = queries @ self.take(block if kept is None else part).T
+            vectors, lengths = self._read(block if kept is None else part)
+            scores = queries @ vectors.T / lengths
             numbers = np.broadcast_to(part, scores.shape)
             best = np.concatenate([best, scores], axis=1)
             where = np.concatenate([where, numbers], axis=1)

@@ -141,8 +141,8 @@ class VectorIndex(Protocol):
         """Return similarities and row numbers, both (n, k), best first.
 
         `rows`, (len,), marks the only rows that may be found; None is all. k is `limit`, or their
-        number if that is less. An approximate index that finds fewer fills up with row -1; it is
-        for the index to look harder the fewer rows are marked.
+        number if that is less: an approximate index looks harder the fewer are marked, and reads
+        every one of them before it returns too few.
         """
         ...
 

@@ -221,12 +221,10 @@ class BruteForceIndex:
     def search(
         self, vectors: Vectors, limit: int, rows: NDArray[np.bool_] | None = None
     ) -> tuple[Vectors, NDArray[np.int64]]:
-        similarities = vectors @ self._vectors.T
-        if rows is not None:
-            similarities = np.where(rows, similarities, np.float32(-np.inf))
-            limit = min(limit, int(np.count_nonzero(rows)))
-        order = np.argsort(-similarities, axis=1, kind="stable")[:, :limit].astype(np.int64)
-        return np.take_along_axis(similarities, order, axis=1), order
+        kept = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
+        similarities = vectors @ self._vectors[kept].T
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :limit]
+        return np.take_along_axis(similarities, order, axis=1), kept[order].astype(np.int64)
 
     def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
         return "scan"
