@@ -25,6 +25,8 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.FetchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.IndexUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.IndexCorruptError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.IndexChoiceError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.IndexRefusedError: HTTPStatus.CONFLICT,
     errors.BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BundleMismatchError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ProviderUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -12,6 +12,8 @@
     ├── FetchError                   an image URL that could not be downloaded
     ├── IndexUnavailableError        nothing has been indexed yet
     ├── IndexCorruptError            a snapshot that contradicts its manifest
+    ├── IndexChoiceError             a kind of index that cannot be built
+    ├── IndexRefusedError            a snapshot that is not good enough to serve
     ├── BundleError                  a model bundle that cannot be trusted
     │   └── BundleMismatchError        index and bundle come from different models
     ├── ProviderUnavailableError     the execution provider asked for is not in use
@@ -99,6 +101,18 @@ class IndexCorruptError(VitrineError):
     """A snapshot contradicts its own manifest."""
 
     code = "index_corrupt"
+
+
+class IndexChoiceError(VitrineError):
+    """The kind of index that was asked for cannot be built."""
+
+    code = "index_choice"
+
+
+class IndexRefusedError(VitrineError):
+    """A snapshot failed a check of the gate, so it does not serve."""
+
+    code = "index_refused"
 
 
 class BundleError(VitrineError):

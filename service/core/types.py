@@ -8,11 +8,12 @@ Values are frozen; adapters satisfy the Protocols and pass one contract suite (t
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
 
 Scalar = str | int | float | bool
@@ -134,8 +135,19 @@ class VectorIndex(Protocol):
         """Vectors held."""
         ...
 
-    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """Return similarities and row numbers, both (n, min(limit, len)), best first."""
+    def search(
+        self, vectors: Vectors, limit: int, rows: NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """Return similarities and row numbers, both (n, k), best first.
+
+        `rows`, (len,), marks the only rows that may be found; None is all. k is `limit`, or their
+        number if that is less: an approximate index looks harder the fewer are marked, and reads
+        every one of them before it returns too few.
+        """
+        ...
+
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks."""
         ...
 
 
@@ -191,6 +203,10 @@ class ProductStore(Protocol):
 
     def list_products(self, limit: int) -> list[StoredProduct]:
         """Return the first products by insertion."""
+        ...
+
+    def count_products(self) -> int:
+        """How many products there are, with pictures or without."""
         ...
 
     def count_rows(self, bundle_digest: str) -> int:
@@ -252,12 +268,30 @@ class SnapshotStore(Protocol):
         """Read and verify a version; raises IndexCorruptError."""
         ...
 
-    def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
-        """Write a new version from the store's vectors and read it back, not yet current."""
+    def build(
+        self,
+        store: ProductStore,
+        bundle: BundleManifest,
+        receipt: Receipt,
+        choice: IndexChoice = BY_SIZE,
+    ) -> Snapshot:
+        """Write a new version from the store's vectors and read it back, not yet current.
+
+        Raises:
+            IndexChoiceError: The kind that was asked for cannot be built of these vectors.
+        """
         ...
 
     def promote(self, version: int) -> None:
         """Make a version current, atomically and durably."""
+        ...
+
+    def history(self) -> tuple[int, ...]:
+        """Return the serving version and those that served before it, newest first."""
+        ...
+
+    def roll_back(self) -> int | None:
+        """Make the version current that served before; return it, or None where there is none."""
         ...
 
 

@@ -80,6 +80,21 @@ def test_a_version_serves_only_when_promoted(snapshots: SnapshotStore) -> None:
     assert snapshots.current() == first
 
 
+def test_a_rollback_goes_to_what_served_before(snapshots: SnapshotStore) -> None:
+    assert snapshots.history() == ()
+    versions = [snapshots.build(filled_store(), BUNDLE, RECEIPT).manifest.version for _ in "123"]
+    first, refused, second = versions
+    snapshots.promote(first)
+    snapshots.promote(second)
+    assert snapshots.history() == (second, first)
+    assert snapshots.roll_back() == first == snapshots.current()
+    assert snapshots.roll_back() is None
+    assert snapshots.current() == first
+    snapshots.promote(refused)
+    snapshots.promote(first)
+    assert snapshots.history() == (first, refused)
+
+
 def test_an_empty_catalogue_makes_an_empty_index(snapshots: SnapshotStore) -> None:
     snapshot = snapshots.build(FakeProductStore(), BUNDLE, RECEIPT)
     assert (len(snapshot.index), len(snapshot.product_ids)) == (0, 0)

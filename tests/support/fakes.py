@@ -4,11 +4,13 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core.errors import FetchError, IndexCorruptError
+from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.keys import bundle_digest
 from service.core.manifest import (
     BundleManifest,
@@ -156,6 +158,9 @@ class FakeProductStore:
     def list_products(self, limit: int) -> list[StoredProduct]:
         return self._stored()[:limit]
 
+    def count_products(self) -> int:
+        return len(self._committed.products)
+
     def count_rows(self, bundle_digest: str) -> int:
         return len(self._rows(bundle_digest))
 
@@ -213,10 +218,16 @@ class BruteForceIndex:
     def __len__(self) -> int:
         return len(self._vectors)
 
-    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
-        similarities = vectors @ self._vectors.T
-        order = np.argsort(-similarities, axis=1, kind="stable")[:, :limit].astype(np.int64)
-        return np.take_along_axis(similarities, order, axis=1), order
+    def search(
+        self, vectors: Vectors, limit: int, rows: NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        kept = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
+        similarities = vectors @ self._vectors[kept].T
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :limit]
+        return np.take_along_axis(similarities, order, axis=1), kept[order].astype(np.int64)
+
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        return "scan"
 
 
 class FakeSnapshots:
@@ -225,17 +236,32 @@ class FakeSnapshots:
     def __init__(self) -> None:
         self.versions: dict[int, Snapshot] = {}
         self.damaged: set[int] = set()
-        self._current: int | None = None
+        self._history: tuple[int, ...] = ()
 
     def current(self) -> int | None:
-        return self._current
+        return self._history[0] if self._history else None
+
+    def history(self) -> tuple[int, ...]:
+        return self._history
+
+    def roll_back(self) -> int | None:
+        if len(self._history) < 2:
+            return None
+        self._history = self._history[1:]
+        return self._history[0]
 
     def load(self, version: int) -> Snapshot:
         if version in self.damaged or version not in self.versions:
             raise IndexCorruptError(f"v{version:06d} is missing or damaged")
         return self.versions[version]
 
-    def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
+    def build(
+        self,
+        store: ProductStore,
+        bundle: BundleManifest,
+        receipt: Receipt,
+        choice: IndexChoice = BY_SIZE,
+    ) -> Snapshot:
         digest = bundle_digest(bundle)
         parts = list(store.rows(digest, 1000))
         product_ids = [id_ for part in parts for id_ in part.product_ids]
@@ -247,7 +273,9 @@ class FakeSnapshots:
             dim=bundle.dim,
             rows=len(product_ids),
             products=len(set(product_ids)),
+            index_kind="flat" if choice.kind == "auto" else choice.kind,
             index_factory="Flat",
+            target_recall=choice.target_recall,
             sequence=store.sequence(),
             built_at="2024-01-01T00:00:00+00:00",
             files={},
@@ -263,7 +291,7 @@ class FakeSnapshots:
         return snapshot
 
     def promote(self, version: int) -> None:
-        self._current = version
+        self._history = (version, *(v for v in self._history if v != version))
 
 
 class FakeCache:

@@ -144,6 +144,28 @@ def test_an_unreadable_current_is_a_problem_until_it_can_be_read(
     assert live.problem is None
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_process_started_late_serves_what_served_before_the_version_it_refuses(
+    snapshots: Snapshots, live: LiveIndex, damaged: bool
+) -> None:
+    """As when processes of the old bundle are restarted before the new bundle is rolled out."""
+    snapshots.publish()
+    ours = snapshots.publish()
+    snapshots.damaged.add(snapshots.publish())
+    refused = snapshots.publish(OURS if damaged else OTHERS)
+    if damaged:
+        snapshots.damaged.add(refused)
+    for _ in range(3):
+        live.refresh()
+    assert live.snapshot() is snapshots.versions[ours]
+    assert isinstance(live.problem, IndexCorruptError if damaged else BundleMismatchError)
+    assert snapshots.loaded == [4, 3, 2], "neither is read again at every look"
+    snapshots.publish()
+    live.refresh()
+    assert live.snapshot() is snapshots.versions[5]
+    assert live.problem is None
+
+
 def test_where_only_a_refused_version_exists_its_problem_is_the_answer(
     snapshots: Snapshots, live: LiveIndex
 ) -> None:
