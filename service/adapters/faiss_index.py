@@ -25,13 +25,20 @@ class FaissIndex:
         """Width of a vector."""
         return int(self._index.d)
 
-    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """Return similarities and row numbers, both (n, min(limit, len)), best first."""
-        depth = min(limit, len(self))
+    def search(
+        self, vectors: Vectors, limit: int, rows: NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """Return similarities and row numbers, both (n, k), best first, of the rows marked."""
+        depth = min(limit, len(self) if rows is None else int(np.count_nonzero(rows)))
         if not depth:  # FAISS asserts instead
             return np.empty((len(vectors), 0), np.float32), np.empty((len(vectors), 0), np.int64)
+        parameters = selector = None
+        if rows is not None:
+            # Named until the search is over: the parameters alone would not keep it alive.
+            selector = faiss.IDSelectorBitmap(np.packbits(rows, bitorder="little"))  # type: ignore[call-arg, arg-type]
+            parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
         found: tuple[Vectors, NDArray[np.int64]] = self._index.search(
-            np.ascontiguousarray(vectors, dtype=np.float32), depth
+            np.ascontiguousarray(vectors, dtype=np.float32), depth, params=parameters
         )
         return found
 

@@ -1,6 +1,7 @@
 """Versions of the index on disk: built beside, verified, made current by one rename.
 
 DATA/snapshots/v000007/  manifest.json  index.faiss  vectors.f16.npy  products.arrow
+                         attributes.arrow  product_rows.npy
 DATA/CURRENT             the serving version
 """
 
@@ -13,14 +14,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from service.adapters.faiss_index import FlatBuilder, read_index
+from service.adapters.product_columns import read_columns
+from service.adapters.product_table import PRODUCT_FILES, write_products
 from service.core.errors import IndexCorruptError, StoreError
 from service.core.keys import bundle_digest
 from service.core.manifest import SNAPSHOT_SCHEMA, BundleManifest, Receipt, SnapshotManifest
@@ -29,7 +33,7 @@ from service.core.types import ProductStore, Snapshot
 _BATCH = 4096
 _KEEP = 3
 _NAME = re.compile(r"v\d{6,}")
-_FILES = ("index.faiss", "vectors.f16.npy", "products.arrow")
+_FILES = ("index.faiss", "vectors.f16.npy", "products.arrow", *PRODUCT_FILES)
 _COLUMNS = pa.schema([("image_id", pa.string()), ("product_id", pa.string())])
 
 
@@ -64,14 +68,27 @@ class SnapshotFolder:
                 )
         index = read_index(folder / "index.faiss")
         table = _read_table(folder / "products.arrow")
-        said = (manifest.version, manifest.rows, manifest.rows, manifest.dim)
-        found = (version, len(index), len(table), index.dim)
+        fields = read_columns(folder / "attributes.arrow")
+        vectors = _mapped(folder / "vectors.f16.npy")
+        product_rows = _mapped(folder / "product_rows.npy")
+        said = (manifest.version, *[manifest.rows] * 4, manifest.products, manifest.dim)
+        held = (len(index), len(table), len(vectors), len(product_rows))
+        found = (version, *held, len(fields), index.dim)
         if said != found:
             raise IndexCorruptError(
-                f"{folder} contradicts itself: its manifest says version, vectors, products and "
-                f"dim {said}, its files {found}: run `vitrine reindex` again"
+                f"{folder} contradicts itself: its manifest says version, vectors, rows, halved "
+                f"vectors, rows of products, products and dim {said}, its files {found}: "
+                "run `vitrine reindex` again"
             )
-        return Snapshot(manifest, index, _Column(table["image_id"]), _Column(table["product_id"]))
+        return Snapshot(
+            manifest=manifest,
+            index=index,
+            image_ids=_Column(table["image_id"]),
+            product_ids=_Column(table["product_id"]),
+            vectors=vectors,
+            product_rows=product_rows,
+            fields=fields,
+        )
 
     def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
         """Write a new version from the store's vectors and read it back, not yet current.
@@ -104,6 +121,7 @@ class SnapshotFolder:
         try:
             sequence = store.sequence()
             rows, products = _write_rows(building, store, bundle)
+            write_products(building, store)
             manifest = SnapshotManifest(
                 version=version,
                 bundle_digest=bundle_digest(bundle),
@@ -167,6 +185,14 @@ def _read_table(path: Path) -> pa.Table:
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     except (OSError, pa.ArrowException) as exc:
         raise IndexCorruptError(f"{path} cannot be read: run `vitrine reindex` again") from exc
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as exc:
+        raise IndexCorruptError(f"{path} cannot be read: run `vitrine reindex` again") from exc
+    return array
 
 
 def _read_manifest(folder: Path) -> SnapshotManifest:

@@ -64,8 +64,10 @@ class Filter:
         return iter((*self.must, *self.should, *self.must_not))
 
 
-def text_of(value: str | float | bool) -> str:
+def text_of(value: str | int | float | bool) -> str:
     """Write a value as filters and text columns have it: `true`, `10`, `0.5`, or itself."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.filters import Filter
 from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
 
 Scalar = str | int | float | bool
@@ -36,6 +37,15 @@ class Product:
     availability: str = ""
     url: str = ""
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, AttributeValue | None]:
+        """Return every field and attribute by the flat name that filters use; "" is kept."""
+        own = {name: getattr(self, name) for name in FIELDS}
+        return {**self.attributes, **own}
+
+
+FIELDS = ("id", "title", "category", "brand", "price", "currency", "availability", "url")
+"""What every product has; an attribute of such a name is hidden by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +144,15 @@ class VectorIndex(Protocol):
         """Vectors held."""
         ...
 
-    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """Return similarities and row numbers, both (n, min(limit, len)), best first."""
+    def search(
+        self, vectors: Vectors, limit: int, rows: NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """Return similarities and row numbers, both (n, k), best first.
+
+        `rows`, (len,), marks the only rows that may be found; None is all. k is `limit`, or their
+        number if that is less. An approximate index that finds fewer fills up with row -1; it is
+        for the index to look harder the fewer rows are marked.
+        """
         ...
 
 
@@ -231,14 +248,46 @@ class VectorRows:
     vectors: Vectors
 
 
+class ProductFields(Protocol):
+    """The fields of a snapshot's products, numbered from 0; docs/filters.md has the semantics."""
+
+    def __len__(self) -> int:
+        """Products there are."""
+        ...
+
+    def matching(self, wanted: Filter) -> NDArray[np.bool_]:
+        """Return which products match, (products,).
+
+        Raises:
+            InvalidFilterError: There is no such field, or its values cannot be compared so.
+        """
+        ...
+
+    def values(self, key: str, products: NDArray[np.int32]) -> list[AttributeValue | None]:
+        """Return a field of these products; None where it is missing.
+
+        Raises:
+            InvalidFilterError: There is no such field.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One immutable version of the index, loaded; row i of all three belongs together."""
+    """One immutable version of the index, loaded; row i of all belongs together.
+
+    Attributes:
+        vectors: (rows, dim) float16, unit length, mapped from disk.
+        product_rows: (rows,) int32, the number of each row's product in `fields`.
+    """
 
     manifest: SnapshotManifest
     index: VectorIndex
     image_ids: Sequence[str]
     product_ids: Sequence[str]
+    vectors: NDArray[np.float16]
+    product_rows: NDArray[np.int32]
+    fields: ProductFields
 
 
 class SnapshotStore(Protocol):

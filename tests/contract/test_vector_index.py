@@ -72,6 +72,22 @@ def test_vectors_of_any_layout_are_taken(make: Make) -> None:
     assert_exact(gallery, queries, 3, index)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.999, 1.0])
+@pytest.mark.parametrize("limit", [1, 10, 1000])
+def test_only_rows_that_are_marked_are_found_and_all_of_them(
+    make: Make, share: float, limit: int
+) -> None:
+    gallery, queries = unit(301, seed=8), unit(4, seed=9)
+    marked = np.random.default_rng(10).permutation(301) < round(share * 301)
+    similarities, rows = make(gallery).search(queries, limit, marked)
+    k = min(limit, int(marked.sum()))
+    assert similarities.shape == rows.shape == (4, k)
+    assert (similarities.dtype, rows.dtype) == (np.float32, np.int64)
+    assert marked[rows].all()
+    best = -np.sort(-(queries @ gallery[marked].T), axis=1)[:, :k]
+    np.testing.assert_allclose(similarities, best, atol=1e-6)
+
+
 def test_an_empty_index_finds_nothing(make: Make) -> None:
     index = make(np.empty((0, DIM), np.float32))
     assert len(index) == 0

@@ -13,12 +13,18 @@ import pytest
 from service.adapters.snapshots import SnapshotFolder
 from service.core.errors import IndexCorruptError, StoreError
 from service.core.keys import bundle_digest
-from service.core.manifest import Receipt
+from service.core.manifest import SNAPSHOT_SCHEMA, Receipt
 from service.core.types import Product
 from support.fakes import FakeProductStore, fake_manifest
 
 BUNDLE = fake_manifest()
-FILES = ("index.faiss", "vectors.f16.npy", "products.arrow")
+FILES = (
+    "index.faiss",
+    "vectors.f16.npy",
+    "products.arrow",
+    "attributes.arrow",
+    "product_rows.npy",
+)
 RECEIPT = Receipt(
     products=30, seen=30, embedded=30, reused=0, failed=0, removed_products=0, seconds=1
 )
@@ -119,6 +125,7 @@ def test_a_file_that_is_not_whole_is_refused_and_named(
     "change",
     [
         {"rows": 29},
+        {"products": 29},
         {"dim": 31},
         {"version": 2},
         {"files": {}},
@@ -140,12 +147,14 @@ def test_a_manifest_that_contradicts_the_files_is_refused(
         snapshots.load(1)
 
 
-def test_a_manifest_of_a_newer_vitrine_is_named_as_such(
-    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+@pytest.mark.parametrize("schema", [SNAPSHOT_SCHEMA + 1, 1])
+def test_a_manifest_of_another_vitrine_is_named_as_such(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int], schema: int
 ) -> None:
     publish()
-    rewrite_manifest(tmp_path, {"schema_version": 2, "something_new": True})
-    with pytest.raises(IndexCorruptError, match="has schema 2, this Vitrine reads 1"):
+    rewrite_manifest(tmp_path, {"schema_version": schema, "something_new": True})
+    expected = f"has schema {schema}, this Vitrine reads {SNAPSHOT_SCHEMA}: run `vitrine reindex`"
+    with pytest.raises(IndexCorruptError, match=expected):
         snapshots.load(1)
 
 
