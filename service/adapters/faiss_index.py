@@ -1,6 +1,7 @@
 """Exact search on FAISS: inner products of unit vectors are cosines."""
 
 from pathlib import Path
+from typing import Literal
 
 import faiss
 import numpy as np
@@ -41,6 +42,10 @@ class FaissIndex:
             np.ascontiguousarray(vectors, dtype=np.float32), depth, params=parameters
         )
         return found
+
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        """Say how a search among marked rows goes; a flat index compares with these alone."""
+        return "selector"
 
 
 class FlatBuilder:

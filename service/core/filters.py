@@ -63,6 +63,10 @@ class Filter:
         """Every condition, in whatever clause."""
         return iter((*self.must, *self.should, *self.must_not))
 
+    def __bool__(self) -> bool:
+        """Whether it asks for anything."""
+        return bool(self.must or self.should or self.must_not)
+
 
 def text_of(value: str | int | float | bool) -> str:
     """Write a value as filters and text columns have it: `true`, `10`, `0.5`, or itself."""

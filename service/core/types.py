@@ -8,7 +8,7 @@ Values are frozen; adapters satisfy the Protocols and pass one contract suite (t
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,12 +98,22 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One product found: its best picture's cosine similarity, -1..1."""
+    """One product found.
+
+    Attributes:
+        image_id: Its best picture.
+        similarity: Cosine of that picture, -1..1.
+        matched_images: Its pictures among the neighbours.
+        row: Of that picture in the index.
+        duplicates: Other products found that have nearly the same picture, if so asked.
+    """
 
     product_id: str
     image_id: str
     similarity: float
     matched_images: int
+    row: int
+    duplicates: tuple[str, ...] = ()
 
 
 class Encoder(Protocol):
@@ -150,9 +160,13 @@ class VectorIndex(Protocol):
         """Return similarities and row numbers, both (n, k), best first.
 
         `rows`, (len,), marks the only rows that may be found; None is all. k is `limit`, or their
-        number if that is less. An approximate index that finds fewer fills up with row -1; it is
-        for the index to look harder the fewer rows are marked.
+        number if that is less: an approximate index looks harder the fewer are marked, and reads
+        every one of them before it returns too few.
         """
+        ...
+
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks."""
         ...
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,6 +226,9 @@ class BruteForceIndex:
         order = np.argsort(-similarities, axis=1, kind="stable")[:, :limit]
         return np.take_along_axis(similarities, order, axis=1), kept[order].astype(np.int64)
 
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        return "scan"
+
 
 class FakeFields:
     """Satisfies `ProductFields` with a loop over products; the rules of docs/filters.md, plainly.
@@ -251,7 +255,13 @@ class FakeFields:
 
     def values(self, key: str, products: NDArray[np.int32]) -> list[AttributeValue | None]:
         self._check(key)
-        return [self._fields[product].get(key) or None for product in products]
+        return [self._value(key, self._fields[product].get(key)) for product in products]
+
+    def _value(self, key: str, value: AttributeValue | None) -> AttributeValue | None:
+        kept = [float(v) if key in self._numbers else v for v in each(value)]
+        if isinstance(value, tuple):
+            return tuple(kept) or None
+        return kept[0] if kept else None
 
     def _check(self, key: str) -> None:
         if key not in self._keys:
