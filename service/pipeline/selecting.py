@@ -138,8 +138,10 @@ def nearest_products(
 
 
 def _vectors(snapshot: Snapshot, hits: Sequence[Hit]) -> Vectors:
-    """Read the (len(hits), dim) vectors of their best pictures."""
-    return np.asarray(snapshot.vectors[[hit.row for hit in hits]], np.float32)
+    """Read the (len(hits), dim) vectors of their best pictures, of unit length again."""
+    vectors = np.asarray(snapshot.vectors[[hit.row for hit in hits]], np.float32)
+    scaled: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled
 
 
 def _diversified(
