@@ -36,11 +36,6 @@ class ProductColumns:
         """Products there are."""
         return int(self._table.num_rows)
 
-    @property
-    def ids(self) -> pa.ChunkedArray:
-        """The id of every product."""
-        return self._table["id"]
-
     def matching(self, wanted: Filter) -> _Bits:
         """Return which products match, (products,); raises InvalidFilterError."""
         kept = reduce(np.logical_and, map(self._holds, wanted.must), np.ones(len(self), np.bool_))
@@ -75,12 +70,16 @@ class ProductColumns:
         return np.concatenate([np.zeros(0, np.bool_), *map(predicate, column.chunks)])
 
 
-def read_columns(path: Path) -> ProductColumns:
-    """Map the columns; raises IndexCorruptError."""
+def read_products(folder: Path) -> tuple[ProductColumns, NDArray[np.int32]]:
+    """Map the columns and the (rows,) numbers of the rows' products; raises IndexCorruptError."""
+    path = folder / "attributes.arrow"
     try:
-        return ProductColumns(pa.ipc.open_file(pa.memory_map(str(path))).read_all())
-    except (OSError, pa.ArrowException) as exc:
+        columns = ProductColumns(pa.ipc.open_file(pa.memory_map(str(path))).read_all())
+        path = folder / "product_rows.npy"
+        numbers: NDArray[np.int32] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, pa.ArrowException) as exc:
         raise IndexCorruptError(f"{path} cannot be read: run `vitrine reindex` again") from exc
+    return columns, numbers
 
 
 def _predicate(condition: Condition, kind: pa.DataType) -> _Predicate:

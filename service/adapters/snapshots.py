@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from service.adapters.faiss_index import FlatBuilder, read_index
-from service.adapters.product_columns import read_columns
+from service.adapters.product_columns import read_products
 from service.adapters.product_table import PRODUCT_FILES, write_products
 from service.core.errors import IndexCorruptError, StoreError
 from service.core.keys import bundle_digest
@@ -68,9 +68,8 @@ class SnapshotFolder:
                 )
         index = read_index(folder / "index.faiss")
         table = _read_table(folder / "products.arrow")
-        fields = read_columns(folder / "attributes.arrow")
+        fields, product_rows = read_products(folder)
         vectors = _mapped(folder / "vectors.f16.npy")
-        product_rows = _mapped(folder / "product_rows.npy")
         said = (manifest.version, *[manifest.rows] * 4, manifest.products, manifest.dim)
         held = (len(index), len(table), len(vectors), len(product_rows))
         found = (version, *held, len(fields), index.dim)
@@ -187,9 +186,9 @@ def _read_table(path: Path) -> pa.Table:
         raise IndexCorruptError(f"{path} cannot be read: run `vitrine reindex` again") from exc
 
 
-def _mapped(path: Path) -> NDArray[Any]:
+def _mapped(path: Path) -> NDArray[np.float16]:
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r")
+        array: NDArray[np.float16] = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as exc:
         raise IndexCorruptError(f"{path} cannot be read: run `vitrine reindex` again") from exc
     return array

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from service.adapters.product_columns import ProductColumns, read_columns
+from service.adapters.product_columns import ProductColumns, read_products
 from service.adapters.product_table import write_products
 from service.core.types import Product
 from support.fakes import FakeProductStore
@@ -25,4 +25,5 @@ def columns_of(
     with pa.ipc.new_file(str(folder / "products.arrow"), table.schema) as file:
         file.write_table(table)
     write_products(folder, store)
-    return read_columns(folder / "attributes.arrow")
+    columns, _ = read_products(folder)
+    return columns

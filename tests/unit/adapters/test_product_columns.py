@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from service.adapters import product_kinds, product_table
-from service.adapters.product_columns import ProductColumns, read_columns
-from service.adapters.product_table import write_products
+from service.adapters.product_columns import ProductColumns, read_products
+from service.adapters.product_table import PRODUCT_FILES, write_products
 from service.core.errors import IndexCorruptError, InvalidFilterError
 from service.core.filter_text import parse_filter_text
 from service.core.types import AttributeValue, Product, StoredProduct
@@ -214,8 +214,9 @@ def test_rows_are_numbered_by_product_in_order_of_the_first(tmp_path: Path) -> N
     with pa.ipc.new_file(str(tmp_path / "products.arrow"), table.schema) as file:
         file.write_table(table, max_chunksize=2)
     write_products(tmp_path, FakeProductStore())
-    assert np.load(tmp_path / "product_rows.npy").tolist() == [0, 1, 0, 2, 1]
-    assert read_columns(tmp_path / "attributes.arrow").ids.to_pylist() == ["b", "a", "c"]
+    columns, numbers = read_products(tmp_path)
+    assert numbers.tolist() == [0, 1, 0, 2, 1]
+    assert columns.values("id", np.arange(3, dtype=np.int32)) == ["b", "a", "c"]
 
 
 def test_memory_does_not_grow_with_the_catalogue(
@@ -245,7 +246,9 @@ def test_memory_does_not_grow_with_the_catalogue(
     assert peak(5000) < 1.15 * peak(1000)
 
 
-def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "attributes.arrow").write_bytes(b"nothing")
-    with pytest.raises(IndexCorruptError, match=r"attributes.arrow cannot be read: run `vitrine"):
-        read_columns(tmp_path / "attributes.arrow")
+@pytest.mark.parametrize("name", PRODUCT_FILES)
+def test_a_file_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+    columns_of(tmp_path, SHOES)
+    (tmp_path / name).write_bytes(b"nothing")
+    with pytest.raises(IndexCorruptError, match=rf"{name} cannot be read: run `vitrine reindex`"):
+        read_products(tmp_path)
