@@ -11,12 +11,13 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from service.adapters.half_vectors import HalfVectors, map_halves, write_halves
+from service.adapters.product_table import PRODUCT_FILES
 from service.core.errors import IndexCorruptError
 from service.core.manifest import SNAPSHOT_SCHEMA, SnapshotManifest
 from service.core.types import ProductStore, Vectors
 
 INDEX, VECTORS, PRODUCTS = "index.faiss", "vectors.f16.npy", "products.arrow"
-FILES = (INDEX, VECTORS, PRODUCTS)
+FILES = (INDEX, VECTORS, PRODUCTS, *PRODUCT_FILES)
 _BATCH = 4096
 _HASHING_THREADS = 4
 _COLUMNS = pa.schema([("image_id", pa.string()), ("product_id", pa.string())])

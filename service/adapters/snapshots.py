@@ -1,9 +1,11 @@
 """Versions of the index on disk: built beside, measured, verified, made current by one rename.
 
     store's rows -> vectors.f16.npy, products.arrow -> index.faiss -> swept for its search point
+                 -> attributes.arrow, product_rows.npy
                  -> manifest.json, checksums -> synced, renamed -> read back
 
 DATA/snapshots/v000007/  manifest.json  index.faiss  vectors.f16.npy  products.arrow
+                         attributes.arrow  product_rows.npy
 DATA/CURRENT             the serving version, and those before it
 """
 
@@ -14,13 +16,13 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow.compute as pc
-
 from service.adapters.current_file import CurrentFile, sync
 from service.adapters.faiss_files import build_index, read_finder
 from service.adapters.faiss_index import FaissIndex
 from service.adapters.index_kinds import spec_for
 from service.adapters.index_sweep import sweep
+from service.adapters.product_columns import read_products
+from service.adapters.product_table import write_products
 from service.adapters.snapshot_files import (
     INDEX,
     Column,
@@ -77,15 +79,25 @@ class SnapshotFolder:
         check_digests(folder, manifest.files)
         finder = read_finder(folder / INDEX, manifest.index_factory, manifest.dim)
         vectors, table = read_vectors(folder), read_table(folder)
-        said = (manifest.version, *[manifest.rows] * 3, manifest.dim, manifest.dim)
-        found = (version, len(finder), len(vectors), len(table), finder.dim, vectors.dim)
+        fields, product_rows = read_products(folder)
+        said = (manifest.version, *[manifest.rows] * 4, manifest.products, *[manifest.dim] * 2)
+        rows = (len(finder), len(vectors), len(table), len(product_rows))
+        found = (version, *rows, len(fields), finder.dim, vectors.dim)
         if said != found:
             raise IndexCorruptError(
-                f"{folder} contradicts itself: its manifest says version, vectors, products and "
-                f"dim {said}, its files {found}: run `vitrine reindex` again"
+                f"{folder} contradicts itself: its manifest says version, rows (of index, vectors, "
+                f"ids, products' numbers), products and dim (of index, vectors) {said}, its files "
+                f"{found}: run `vitrine reindex` again"
             )
-        index = FaissIndex(finder, vectors, manifest.chosen.search)
-        return Snapshot(manifest, index, Column(table["image_id"]), Column(table["product_id"]))
+        return Snapshot(
+            manifest=manifest,
+            index=FaissIndex(finder, vectors, manifest.chosen.search),
+            image_ids=Column(table["image_id"]),
+            product_ids=Column(table["product_id"]),
+            vectors=vectors,
+            product_rows=product_rows,
+            fields=fields,
+        )
 
     def build(
         self,
@@ -174,6 +186,7 @@ def _build(
     """Write every file but the manifest, and return that."""
     sequence, digest = store.sequence(), bundle_digest(bundle)
     write_rows(folder, store, digest, bundle.dim)
+    products = write_products(folder, store)
     vectors = read_vectors(folder)
     spec = spec_for(choice, len(vectors), bundle.dim)
     build_index(spec.factory, vectors, folder / INDEX)
@@ -185,7 +198,7 @@ def _build(
         bundle_name=bundle.name,
         dim=bundle.dim,
         rows=len(vectors),
-        products=pc.count_distinct(read_table(folder)["product_id"]).as_py(),
+        products=products,
         index_kind=spec.kind,
         index_factory=spec.factory,
         bytes_per_vector=round((folder / INDEX).stat().st_size / max(len(vectors), 1), 1),

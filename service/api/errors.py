@@ -19,6 +19,7 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.CorruptImageError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ImageTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.InvalidQueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidFilterError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ProductNotFoundError: HTTPStatus.NOT_FOUND,
     errors.ImageNotFoundError: HTTPStatus.NOT_FOUND,
     errors.CatalogSourceError: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -151,4 +151,3 @@ def _show_failures(failures: Sequence[Failure]) -> None:
         stderr.print(line, style="yellow", soft_wrap=True)
     if len(failures) > _SHOWN_FAILURES:
         stderr.print(f"... and {len(failures) - _SHOWN_FAILURES} more; --json lists all")
-

@@ -6,6 +6,7 @@
     │   ├── CorruptImageError          truncated or damaged
     │   └── ImageTooLargeError         bytes, pixels or aspect ratio beyond the limits
     ├── InvalidQueryError            a request that cannot be answered as asked
+    │   └── InvalidFilterError         a filter that is malformed, or asks of fields there are not
     ├── ProductNotFoundError
     ├── ImageNotFoundError
     ├── CatalogSourceError           a source that cannot be read, or lacks a column
@@ -65,6 +66,12 @@ class InvalidQueryError(VitrineError):
     """The request cannot be answered as asked."""
 
     code = "invalid_query"
+
+
+class InvalidFilterError(InvalidQueryError):
+    """A filter or facet is malformed, or asks of a field what it cannot answer."""
+
+    code = "invalid_filter"
 
 
 class ProductNotFoundError(VitrineError):

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.filters import Filter
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
 
@@ -37,6 +38,15 @@ class Product:
     availability: str = ""
     url: str = ""
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, AttributeValue | None]:
+        """Return every field and attribute by the flat name that filters use; "" is kept."""
+        own = {name: getattr(self, name) for name in FIELDS}
+        return {**self.attributes, **own}
+
+
+FIELDS = ("id", "title", "category", "brand", "price", "currency", "availability", "url")
+"""What every product has; an attribute of such a name is hidden by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +99,22 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One product found: its best picture's cosine similarity, -1..1."""
+    """One product found.
+
+    Attributes:
+        image_id: Its best picture.
+        similarity: Cosine of that picture, -1..1.
+        matched_images: Its pictures among the neighbours.
+        row: Of that picture in the index.
+        duplicates: Other products found that have nearly the same picture, if so asked.
+    """
 
     product_id: str
     image_id: str
     similarity: float
     matched_images: int
+    row: int
+    duplicates: tuple[str, ...] = ()
 
 
 class Encoder(Protocol):
@@ -247,14 +267,57 @@ class VectorRows:
     vectors: Vectors
 
 
+class ProductFields(Protocol):
+    """The fields of a snapshot's products, numbered from 0; docs/filters.md has the semantics."""
+
+    def __len__(self) -> int:
+        """Products there are."""
+        ...
+
+    def matching(self, wanted: Filter) -> NDArray[np.bool_]:
+        """Return which products match, (products,).
+
+        Raises:
+            InvalidFilterError: There is no such field, or its values cannot be compared so.
+        """
+        ...
+
+    def values(self, key: str, products: NDArray[np.int32]) -> list[AttributeValue | None]:
+        """Return a field of these products; None where it is missing.
+
+        Raises:
+            InvalidFilterError: There is no such field.
+        """
+        ...
+
+
+class IndexedVectors(Protocol):
+    """The vectors that an index was built from; parallel reads are safe."""
+
+    def __len__(self) -> int:
+        """Vectors held."""
+        ...
+
+    def take(self, rows: NDArray[np.int64]) -> Vectors:
+        """Return the (m, dim) vectors of m rows."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One immutable version of the index, loaded; row i of all three belongs together."""
+    """One immutable version of the index, loaded; row i of all belongs together.
+
+    Attributes:
+        product_rows: (rows,) int32, the number of each row's product in `fields`.
+    """
 
     manifest: SnapshotManifest
     index: VectorIndex
     image_ids: Sequence[str]
     product_ids: Sequence[str]
+    vectors: IndexedVectors
+    product_rows: NDArray[np.int32]
+    fields: ProductFields
 
 
 class SnapshotStore(Protocol):

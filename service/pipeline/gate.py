@@ -15,7 +15,7 @@ from service.core.image import ImageLimits
 from service.core.preprocess import decode_for, preprocess
 from service.core.tasks import GoldenQuery
 from service.core.types import Encoder, ProductStore, Snapshot
-from service.pipeline.search import nearest_products
+from service.pipeline.selecting import nearest_products
 
 _GOLDEN_DEPTH = 10
 

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.errors import FetchError, IndexCorruptError
+from service.core.errors import FetchError, IndexCorruptError, InvalidFilterError
+from service.core.filters import Condition, Exists, Filter, OneOf, Range, text_of
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.keys import bundle_digest
 from service.core.manifest import (
@@ -21,10 +22,13 @@ from service.core.manifest import (
     Tier,
 )
 from service.core.types import (
+    FIELDS,
+    AttributeValue,
     CatalogRow,
     Pixels,
     Product,
     ProductStore,
+    Scalar,
     Snapshot,
     StoredProduct,
     Thumbnail,
@@ -230,6 +234,92 @@ class BruteForceIndex:
         return "scan"
 
 
+class FakeVectors:
+    """Satisfies `IndexedVectors` with an array."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def take(self, rows: NDArray[np.int64]) -> Vectors:
+        return self._vectors[rows]
+
+
+class FakeFields:
+    """Satisfies `ProductFields` with a loop over products; the rules of docs/filters.md, plainly.
+
+    A field is a number where all its values are; `numbers` names more, which hold digits as text.
+    """
+
+    def __init__(self, products: Sequence[Product], numbers: Collection[str] = ()) -> None:
+        self._fields = [product.fields() for product in products]
+        self._keys = [*FIELDS, *sorted({k for f in self._fields for k in f} - set(FIELDS))]
+        self._numbers = {"price", *numbers}
+        for key in self._keys[len(FIELDS) :]:
+            values = [v for fields in self._fields for v in each(fields.get(key))]
+            if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+                self._numbers.add(key)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def matching(self, wanted: Filter) -> NDArray[np.bool_]:
+        for condition in wanted:
+            self._check(condition.key)
+        return np.array([self._matches(fields, wanted) for fields in self._fields], np.bool_)
+
+    def values(self, key: str, products: NDArray[np.int32]) -> list[AttributeValue | None]:
+        self._check(key)
+        return [self._value(key, self._fields[product].get(key)) for product in products]
+
+    def _value(self, key: str, value: AttributeValue | None) -> AttributeValue | None:
+        kept = [float(v) if key in self._numbers else v for v in each(value)]
+        if isinstance(value, tuple):
+            return tuple(kept) or None
+        return kept[0] if kept else None
+
+    def _check(self, key: str) -> None:
+        if key not in self._keys:
+            raise InvalidFilterError(
+                f"there is no field {key!r}; known are {', '.join(self._keys)}"
+            )
+
+    def _matches(self, fields: dict[str, AttributeValue | None], wanted: Filter) -> bool:
+        return (
+            all(self._holds(fields, c) for c in wanted.must)
+            and (not wanted.should or any(self._holds(fields, c) for c in wanted.should))
+            and not any(self._holds(fields, c) for c in wanted.must_not)
+        )
+
+    def _holds(self, fields: dict[str, AttributeValue | None], condition: Condition) -> bool:
+        values = each(fields.get(condition.key))
+        match condition.test:
+            case Exists(wanted):
+                return bool(values) is wanted
+            case Range(gt, gte, lt, lte):
+                return any(
+                    (gt is None or v > gt)
+                    and (gte is None or v >= gte)
+                    and (lt is None or v < lt)
+                    and (lte is None or v <= lte)
+                    for v in map(float, values)
+                )
+            case OneOf(wanted) if condition.key in self._numbers:
+                return any(float(v) == float(w) for v in values for w in wanted)
+            case OneOf(wanted) if condition.key in ("id", "url"):
+                return any(v in wanted for v in values)
+            case OneOf(wanted):
+                return any(text_of(v).lower() == w.lower() for v in values for w in wanted)
+
+
+def each(value: AttributeValue | None) -> list[Scalar]:
+    """The values of a field that count: not "" and not None."""
+    values = value if isinstance(value, tuple) else (value,)
+    return [v for v in values if v is not None and v != ""]
+
+
 class FakeSnapshots:
     """Satisfies `SnapshotStore`; `damaged` names versions that refuse to load."""
 
@@ -265,7 +355,11 @@ class FakeSnapshots:
         digest = bundle_digest(bundle)
         parts = list(store.rows(digest, 1000))
         product_ids = [id_ for part in parts for id_ in part.product_ids]
-        vectors = [np.empty((0, bundle.dim), np.float32), *(part.vectors for part in parts)]
+        unique = list(dict.fromkeys(product_ids))
+        stored = store.get_many(unique)
+        vectors = np.concatenate(
+            [np.empty((0, bundle.dim), np.float32), *(part.vectors for part in parts)]
+        )
         manifest = SnapshotManifest(
             version=max(self.versions, default=0) + 1,
             bundle_digest=digest,
@@ -283,9 +377,12 @@ class FakeSnapshots:
         )
         snapshot = Snapshot(
             manifest,
-            BruteForceIndex(np.concatenate(vectors)),
+            BruteForceIndex(vectors),
             [id_ for part in parts for id_ in part.image_ids],
             product_ids,
+            FakeVectors(vectors),
+            np.array([unique.index(id_) for id_ in product_ids], np.int32),
+            FakeFields([stored[id_].product for id_ in unique]),
         )
         self.versions[manifest.version] = snapshot
         return snapshot

@@ -19,7 +19,13 @@ from service.core.types import Product
 from support.fakes import FakeProductStore, fake_manifest
 
 BUNDLE = fake_manifest()
-FILES = ("index.faiss", "vectors.f16.npy", "products.arrow")
+FILES = (
+    "index.faiss",
+    "vectors.f16.npy",
+    "products.arrow",
+    "attributes.arrow",
+    "product_rows.npy",
+)
 RECEIPT = Receipt(
     products=30, seen=30, embedded=30, reused=0, failed=0, removed_products=0, seconds=1
 )
@@ -120,6 +126,7 @@ def test_a_file_that_is_not_whole_is_refused_and_named(
     "change",
     [
         {"rows": 29},
+        {"products": 29},
         {"dim": 31},
         {"version": 2},
         {"files": {}},
