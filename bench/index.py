@@ -33,8 +33,9 @@ from service.core.types import ProductStore, Snapshot, VectorRows, Vectors
 
 _KINDS = ("flat", "hnsw", "ivf", "ivf-rabitq", "binary")
 _DIM, _BATCH, _QUERIES, _ROUNDS, _K = 256, 8192, 300, 5, 10
-_CLUSTERS, _WAYS, _NOISE = 1000, 24, 0.1
-"""Vectors differ from their cluster's centre in a few ways, as pictures of one kind of thing do."""
+_SHARES = (0.5, 0.1, 0.01, 0.001, 0.0001)
+_CLUSTERS, _WAYS, _SPREAD, _NOISE = 1000, 32, 0.5, 0.1
+"""Vectors vary in far fewer ways than they have dimensions, as those of pictures do."""
 _RECEIPT = Receipt(
     products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0
 )
@@ -46,22 +47,22 @@ class Rows:
     def __init__(self, count: int, like: Path | None) -> None:
         self._count = count
         rng = np.random.default_rng(0)
+        self._directions = rng.normal(size=(_WAYS, _DIM)).astype(np.float32) / np.sqrt(_WAYS)
         if like is None:
-            self._centres = rng.normal(size=(_CLUSTERS, _DIM)).astype(np.float32)
-            self._spread = 0.6
+            self._centres = (
+                rng.normal(size=(_CLUSTERS, _WAYS)).astype(np.float32) @ self._directions
+            )
         else:
             version = SnapshotFolder(like).current()
             path = like / "snapshots" / f"v{version:06d}" / "vectors.f16.npy"
             self._centres = np.load(path, mmap_mode="r").astype(np.float32) * np.sqrt(_DIM)
-            self._spread = 0.3
-        self._directions = rng.normal(size=(_WAYS, _DIM)).astype(np.float32) / np.sqrt(_WAYS)
 
     def drawn(self, count: int, seed: int) -> Vectors:
         """Return (count, dim) unit vectors."""
         rng = np.random.default_rng(seed)
         vectors = self._centres[rng.integers(len(self._centres), size=count)]
         ways = rng.normal(size=(count, _WAYS)).astype(np.float32)
-        vectors += self._spread * (ways @ self._directions)
+        vectors += _SPREAD * (ways @ self._directions)
         vectors += _NOISE * rng.normal(size=vectors.shape).astype(np.float32)
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
@@ -118,6 +119,7 @@ def _measure(folder: Path, kind: str, store: Rows, queries: Vectors) -> dict[str
         "load_seconds": round(loaded, 3),
         "first_search_seconds": round(first, 3),
         **_rates(snapshot, path, queries),
+        "filtered": _filtered(snapshot, path, queries[:100]),
     }
 
 
@@ -126,6 +128,26 @@ def _recall(snapshot: Snapshot, path: Path, queries: Vectors) -> float:
     true, _ = vectors.search(queries, _K)
     _, found = snapshot.index.search(queries, _K)
     return round(recall(vectors.similarities(queries, found), true), 4)
+
+
+def _filtered(snapshot: Snapshot, path: Path, queries: Vectors) -> dict[str, Any]:
+    """Return recall and time of searches among a share of the rows, drawn at random."""
+    vectors, rows, report = map_halves(path / "vectors.f16.npy"), len(snapshot.index), {}
+    for share in _SHARES:
+        marked = np.random.default_rng(2).random(rows) < share
+        kept = int(marked.sum())
+        if kept < _K:
+            continue
+        true, _ = vectors.search(queries, _K, marked)
+        start = time.perf_counter()
+        found = [snapshot.index.search(query[np.newaxis], _K, marked)[1][0] for query in queries]
+        seconds = time.perf_counter() - start
+        report[f"{share:.2%}"] = {
+            "way": snapshot.index.way(_K, kept),
+            "recall": round(recall(vectors.similarities(queries, np.stack(found)), true), 4),
+            "milliseconds": round(1000 * seconds / len(queries), 3),
+        }
+    return report
 
 
 def _rates(snapshot: Snapshot, path: Path, queries: Vectors) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class FloatFinder:
         if isinstance(base, faiss.IndexIVF):
             knobs.add("nprobe")
         self.knobs = frozenset(knobs)
+        self._plain: dict[SearchPoint, Any] = {}
         self.lists = int(base.nlist) if isinstance(base, faiss.IndexIVF) else 0
         self.lossy = not _keeps_floats(base)
 
@@ -83,8 +84,12 @@ class FloatFinder:
         return found
 
     def parameters(self, point: SearchPoint, selector: faiss.IDSelector | None) -> Any:
-        """Return FAISS's parameters of one call."""
-        return _parameters(self._index, point, selector)
+        """Return FAISS's parameters of one call; those without a selector are made once."""
+        if selector is not None:
+            return _parameters(self._index, point, selector)
+        if point not in self._plain:
+            self._plain[point] = _parameters(self._index, point, None)
+        return self._plain[point]
 
 
 class BinaryFinder:

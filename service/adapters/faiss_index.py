@@ -2,7 +2,7 @@
 
     queries -> find (graph, lists, codes or signs) -> depth * limit candidates
             -> exact cosines of these, where codes are lossy -> limit rows
-            -> too few? -> exact scan
+            -> too few? -> looked for harder -> still too few? -> exact scan
 
 Effort travels per call, so that one loaded index serves any point, and filters raise it.
 """
@@ -20,6 +20,8 @@ from service.core.types import Vectors
 EXACT_ROWS = 20_000
 """A filter that keeps no more rows is answered by reading them."""
 _MOST_EFFORT = 64
+_HARDER = (4, 16, 64)
+"""By how much more is looked where too few rows were found, before all are read."""
 
 
 class FaissIndex:
@@ -85,13 +87,17 @@ class FaissIndex:
             point, scans = eased(self._point, kept / len(self)), self.way(limit, kept) == "scan"
         if scans:
             return self._vectors.search(queries, wanted, rows)
-        depth = wanted * point.depth if self._finder.lossy else wanted
-        similarities, found = self._finder.find(queries, depth, point, rows)
-        if self._finder.lossy:
-            similarities, found = self._rescored(queries, found, wanted)
-        else:  # half floats have not quite unit length, and no cosine is beyond 1
-            np.minimum(similarities, np.float32(1), out=similarities)
-        return self._filled(queries, similarities, found, rows)
+        similarities, found = self._look(queries, wanted, point, rows)
+        for harder in _HARDER:
+            short = np.flatnonzero(found[:, -1] < 0)
+            if not len(short):
+                return similarities, found
+            again = self._look(queries[short], wanted, eased(point, 1 / harder), rows)
+            similarities[short], found[short] = again
+        short = np.flatnonzero(found[:, -1] < 0)
+        if len(short):
+            similarities[short], found[short] = self._vectors.search(queries[short], wanted, rows)
+        return similarities, found
 
     def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
         """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks."""
@@ -103,24 +109,18 @@ class FaissIndex:
         depth = self._point.depth if self._finder.lossy else 1
         return bool(self.knobs) and 2 * wanted * depth >= kept
 
-    def _rescored(self, queries: Vectors, found: NDArray[np.int64], wanted: int) -> Found:
+    def _look(
+        self, queries: Vectors, wanted: int, point: SearchPoint, rows: NDArray[np.bool_] | None
+    ) -> Found:
+        """Look once, as hard as the point says; rows of -1, which come last, were not found."""
+        if not self._finder.lossy:
+            similarities, found = self._finder.find(queries, wanted, point, rows)
+            # Half floats have not quite unit length, and no cosine is beyond 1.
+            return np.minimum(similarities, np.float32(1)), found
+        _, found = self._finder.find(queries, wanted * point.depth, point, rows)
         exact = self._vectors.similarities(queries, found)
         order = np.argsort(-exact, axis=1, kind="stable")[:, :wanted]
         return np.take_along_axis(exact, order, 1), np.take_along_axis(found, order, 1)
-
-    def _filled(
-        self,
-        queries: Vectors,
-        similarities: Vectors,
-        found: NDArray[np.int64],
-        rows: NDArray[np.bool_] | None,
-    ) -> Found:
-        """Answer exactly the queries for which an inexact look found too few rows."""
-        short = np.flatnonzero((found < 0).any(axis=1))
-        if len(short):
-            exact = self._vectors.search(queries[short], found.shape[1], rows)
-            similarities[short], found[short] = exact
-        return similarities, found
 
 
 def eased(point: SearchPoint, selectivity: float) -> SearchPoint:

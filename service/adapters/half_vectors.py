@@ -50,10 +50,10 @@ class HalfVectors:
             yield self.take(slice(first, first + _BLOCK))
 
     def similarities(self, queries: Vectors, rows: NDArray[np.int64]) -> Vectors:
-        """Return the (n, k) cosines of n queries with k rows each; -1 for a row of -1."""
+        """Return the (n, k) cosines of n queries with k rows each; -2 for a row of -1."""
         vectors, lengths = self._read(np.maximum(rows, 0))
         found = (vectors @ queries[:, :, np.newaxis])[:, :, 0] / lengths
-        return np.where(rows < 0, np.float32(-1), found)
+        return np.where(rows < 0, np.float32(-2), found)
 
     def search(
         self, queries: Vectors, limit: int, rows: NDArray[np.bool_] | None = None

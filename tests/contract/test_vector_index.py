@@ -21,7 +21,7 @@ ATOL = 2e-4  # what half floats leave of a cosine
 Make = Callable[[Vectors], VectorIndex]
 
 
-KINDS = ["flat", "hnsw", "ivf", "ivf-rabitq", "binary", "IVF2,SQ8,RFlat", "HNSW16,SQ8", "PQ6x4"]
+KINDS = ["flat", "hnsw", "ivf", "ivf-rabitq", "binary", "IVF2,SQ8,RFlat", "HNSW16,SQ8", "SQ4"]
 THOROUGH = SearchPoint(ef_search=1000, nprobe=1000, depth=1000)
 
 
