@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import onnx
+import onnx.inliner
 import onnxruntime
 import typer
 
@@ -27,7 +29,7 @@ from model_export.precisions import float_graph, recipes
 from model_export.sample import Sample, read_sample
 from model_export.shared_weights import save
 from model_export.sides import open_side, pixels_for
-from model_export.verdict import GateError, Limits, choose
+from model_export.verdict import GateError, Limits, choose, complaints
 from service.settings import DEFAULT_BUNDLE
 
 _CALIBRATION = 64
@@ -125,9 +127,21 @@ def _int8(bundle: Path, sample: Sample, folder: Path) -> dict[str, Any]:
     told: dict[str, Any] = {"recipes": {k: gate.model_dump() for k, gate in gates.items()}}
     try:
         return told | {"chosen": choose(f"int8 of {name}", gates, Limits()).recipe}
-    except GateError as exc:
+    except GateError:
         nearest = max(gates.values(), key=lambda gate: gate.top10_agreement)
-        return told | {"chosen": nearest.recipe, "refused": str(exc)}
+        against = "; ".join(complaints(nearest, Limits()))
+        return told | {"chosen": nearest.recipe, "refused": against}
+
+
+def _plain(graph: Path, folder: Path) -> Path:
+    """Return the graph with attention written out, which OpenVINO has no operator for."""
+    model = onnx.load(graph)
+    if not any(node.op_type == "Attention" for node in model.graph.node):
+        return graph
+    attention = [("", "Attention")]
+    plain = onnx.inliner.inline_selected_functions(model, attention, inline_schema_functions=True)
+    onnx.save(plain, folder / "plain.onnx")
+    return folder / "plain.onnx"
 
 
 def _bf16(python: Path | None, bundle: Path, sample: Sample, folder: Path) -> dict[str, Any]:
@@ -138,7 +152,7 @@ def _bf16(python: Path | None, bundle: Path, sample: Sample, folder: Path) -> di
     pictures = folder / "pictures.npy"
     np.save(pictures, pixels_for(sample.images[:_OPENVINO_PICTURES], side.encoder))
     graph = bundle / side.encoder.tier.file
-    command = [python, "-m", "bench.openvino_rate", graph, pictures]
+    command = [python, "-m", "bench.openvino_rate", graph, _plain(graph, folder), pictures]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"skipped": done.stderr.strip().splitlines()[-1]}

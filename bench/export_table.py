@@ -53,9 +53,9 @@ def _int8(told: Mapping[str, Any], name: str) -> list[Figure]:
         what = f"int8 over fp32 of {name}, images/s, batch {rate['batch']}"
         measured = f"{after / before:.2f} x ({after:.1f} over {before:.1f})"
         rows.append(Figure(what, measured, f">= {least} x", after / before >= least))
-    lost, margin = -100 * gate["p_at_1_change"], 196 * gate["p_at_1_error"]
+    lost, margin = 0 - 100 * gate["p_at_1_change"], 196 * gate["p_at_1_error"]
     shared = 100 * gate["top10_agreement"]
-    verdict = f"refused: {told['refused']}" if "refused" in told else f"takes {recipe}"
+    verdict = f"refuses {recipe}: {told['refused']}" if "refused" in told else f"takes {recipe}"
     return [
         *rows,
         Figure(
@@ -84,4 +84,4 @@ def _bf16(told: Mapping[str, Any], name: str) -> list[Figure]:
         )
         for batch in LEAST_RATIO
     ]
-    return [*rows, Figure("its least cosine to fp32", f"{told['least_cosine']:.4f}")]
+    return [*rows, Figure("its least cosine to fp32", f"{told['least_cosine']:.5f}")]

@@ -1,7 +1,7 @@
-"""`PYTHON -m bench.openvino_rate GRAPH PICTURES.npy`: bf16 against float32, as JSON.
+"""`PYTHON -m bench.openvino_rate GRAPH PLAIN PICTURES.npy`: bf16 against float32.
 
-Runs in an environment of its own, since the wheels of ONNX Runtime overwrite each other; it needs
-nothing there but onnxruntime-openvino and numpy. Both sides are of that one runtime.
+Prints JSON. Runs in an environment of its own, since the wheels of ONNX Runtime overwrite each
+other; it needs nothing there but onnxruntime-openvino and numpy. Both sides are of that runtime.
 """
 
 import json
@@ -26,11 +26,12 @@ _BF16 = {
 }
 
 
-def measure(graph: Path, pictures: Pictures) -> dict[str, Any]:
+def measure(graph: Path, plain: Path, pictures: Pictures) -> dict[str, Any]:
     """Return images a second of both by batch size, their ratio, and the cosine between them.
 
     Args:
         graph: (n, size, size, 3) uint8 `images` -> `embedding`, in float32.
+        plain: The same in operators that OpenVINO has.
         pictures: At least eight such.
 
     Raises:
@@ -38,7 +39,7 @@ def measure(graph: Path, pictures: Pictures) -> dict[str, Any]:
     """
     sessions = {
         "fp32": _session(graph, "CPUExecutionProvider", {}),
-        "bf16": _session(graph, "OpenVINOExecutionProvider", _BF16),
+        "bf16": _session(plain, "OpenVINOExecutionProvider", _BF16),
     }
     result: dict[str, Any] = {"onnxruntime": ort.__version__}
     for batch in _BATCHES:
@@ -67,4 +68,5 @@ def _run(session: Any, pictures: Pictures) -> Any:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]), np.load(sys.argv[2]))))
+    *graphs, pictures = sys.argv[1:]
+    print(json.dumps(measure(*map(Path, graphs), np.load(pictures))))

@@ -1,4 +1,4 @@
-"""`vitrine-export variants BUNDLE`: faster tiers and shorter vectors, let in by the gate."""
+"""`vitrine-export variants` and `verify`: what the gate lets in, and whether it still would."""
 
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -8,10 +8,12 @@ from rich.console import Console
 
 from model_export.bundle import ExportError
 from model_export.gate import Pictures, pictures_of
+from model_export.machine import this_machine, would_run
 from model_export.sample import read_sample
 from model_export.truncate import Cut
 from model_export.variants import Plan, make_variants
 from model_export.verdict import GateError, Limits, describe, describe_quality
+from model_export.verify import gate_again, look_over, summary
 from service.adapters.bundles import read_bundle
 from service.adapters.catalog_columns import parse_mapping
 from service.core.errors import VitrineError
@@ -42,11 +44,12 @@ KeepSlower = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("variants")(run)
+    """Add the commands."""
+    app.command("variants")(variants)
+    app.command("verify")(verify)
 
 
-def run(
+def variants(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     catalog: Catalog,
     precision: Annotated[
@@ -94,6 +97,39 @@ def run(
     except (VitrineError, ExportError, OSError) as exc:
         _fail(exc, 2)
     _report(manifest, plan, out or bundle)
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    catalog: Annotated[
+        list[Path] | None,
+        typer.Option(help="Catalogue to repeat the gate on, as `vitrine reindex` takes it."),
+    ] = None,
+    columns: Columns = None,
+    label: Label = "category",
+    count: Count = 1000,
+    seed: Seed = 0,
+    max_quality_loss: Points = 0.5,
+    max_top10_loss: Percent = 2.0,
+    keep_slower: KeepSlower = False,
+) -> None:
+    """Check a bundle's files and figures, and say what this machine would run."""
+    limits = Limits(max_quality_loss / 100, max_top10_loss / 100, keep_slower)
+    progress = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    try:
+        manifest = look_over(bundle)
+        for line in (*summary(bundle, manifest), *would_run(manifest, this_machine())):
+            typer.echo(line)
+        if catalog and any(tier.gate for tier in manifest.image.tiers):
+            with progress.status("drawing pictures ...") as status:
+                pictures = draw(manifest.preprocess, catalog, columns, label, count, seed, SPARE)
+                lines = gate_again(bundle, manifest, pictures, limits, report=status.update)
+            for line in lines:
+                typer.echo(line)
+    except GateError as exc:
+        _fail(exc, 3)
+    except (VitrineError, ExportError, OSError) as exc:
+        _fail(exc, 2)
 
 
 def draw(

@@ -110,7 +110,8 @@ def _check_plan(manifest: BundleManifest, plan: Plan) -> None:
 def _copy(bundle: Path, manifest: BundleManifest, folder: Path) -> None:
     card = [CARD] if (bundle / CARD).is_file() and CARD not in manifest.files else []
     for name in [*manifest.files, *card]:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if Path(name).name != name:
+            raise ExportError(f"bundle.json of {bundle} names {name!r}, which is no file beside it")
         shutil.copyfile(bundle / name, folder / name)
 
 

@@ -14,21 +14,28 @@ def read_bundle(folder: Path) -> BundleManifest:
     """Read `bundle.json` and check every file against its digest.
 
     Raises:
-        BundleError: The folder is no bundle, of a newer schema, incomplete or damaged.
+        BundleError: The folder is no bundle, of a newer schema, incomplete or damaged; every file
+            that is missing or changed is named.
     """
     manifest = _read_manifest(folder)
-    for name, expected in manifest.files.items():
-        path = folder / name
-        if not path.is_file():
-            raise BundleError(f"bundle {folder} lacks {name}; copy it again or export it anew")
-        with path.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-        if actual != expected:
-            raise BundleError(
-                f"{path} has sha256 {actual[:12]}..., bundle.json says {expected[:12]}...: "
-                "it was changed or damaged; copy it again or export it anew"
-            )
+    if wrong := [line for name in manifest.files if (line := _complaint(folder, manifest, name))]:
+        raise BundleError(f"{'; '.join(wrong)}; copy it again or export it anew")
     return manifest
+
+
+def _complaint(folder: Path, manifest: BundleManifest, name: str) -> str | None:
+    """Say what is wrong with a file, if anything is."""
+    path, expected = folder / name, manifest.files[name]
+    if not path.is_file():
+        return f"bundle {folder} lacks {name}"
+    with path.open("rb") as file:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual == expected:
+        return None
+    return (
+        f"{path} has sha256 {actual[:12]}..., bundle.json says {expected[:12]}...: "
+        "it was changed or damaged"
+    )
 
 
 def _read_manifest(folder: Path) -> BundleManifest:

@@ -58,6 +58,18 @@ def test_a_changed_file_is_named(write: Write, where: int) -> None:
     assert hashlib.sha256(WEIGHTS).hexdigest()[:12] in message
 
 
+def test_every_file_that_is_wrong_is_named_in_one_line(write: Write) -> None:
+    sound, other = hashlib.sha256(WEIGHTS).hexdigest(), "0" * 64
+    files = {"image.onnx": sound, "lost.onnx": other, "edited.json": other}
+    folder = write(files=files)
+    (folder / "edited.json").write_text("{}")
+    message = refusal(folder)
+    assert "lacks lost.onnx; " in message
+    assert f"{folder / 'edited.json'} has sha256 44136fa355b3..." in message
+    assert "image.onnx" not in message
+    assert len(message.splitlines()) == 1
+
+
 def test_a_newer_schema_is_named_before_its_fields_are_judged(write: Write) -> None:
     message = refusal(write(schema_version=2, something_new=True))
     assert "has schema 2, this Vitrine reads 1" in message
