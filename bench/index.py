@@ -29,7 +29,8 @@ from service.adapters.snapshots import SnapshotFolder
 from service.core.index_choice import IndexChoice
 from service.core.manifest import BundleManifest, ImageTower, PreprocessSpec, Receipt, Tier
 from service.core.operating_points import recall
-from service.core.types import ProductStore, Snapshot, VectorRows, Vectors
+from service.core.snapshot import Snapshot
+from service.core.types import ProductStore, VectorRows, Vectors
 
 _KINDS = ("flat", "hnsw", "ivf", "ivf-rabitq", "binary")
 _DIM, _BATCH, _QUERIES, _ROUNDS, _K = 256, 8192, 300, 5, 10

@@ -38,7 +38,8 @@ from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest, Receipt, SearchPoint, SnapshotManifest
 from service.core.operating_points import choose
-from service.core.types import ProductStore, Snapshot
+from service.core.snapshot import Snapshot
+from service.core.types import ProductStore
 
 _KEEP = 3
 _NAME = re.compile(r"v\d{6,}")

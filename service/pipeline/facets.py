@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.types import ProductFields, Scalar
+from service.core.snapshot import ProductFields
+from service.core.types import Scalar
 
 _MAX_VALUES = 50
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.filters import Filter
-from service.core.types import Snapshot
+from service.core.snapshot import Snapshot
 
 _MAX_BYTES = 64 << 20
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from service.core.errors import BundleMismatchError, IndexRefusedError
 from service.core.image import ImageLimits
 from service.core.preprocess import decode_for, preprocess
+from service.core.snapshot import Snapshot
 from service.core.tasks import GoldenQuery
-from service.core.types import Encoder, ProductStore, Snapshot
+from service.core.types import Encoder, ProductStore
 from service.pipeline.selecting import nearest_products
 
 _GOLDEN_DEPTH = 10

@@ -12,7 +12,7 @@ from service.core.errors import (
     VitrineError,
 )
 from service.core.manifest import SnapshotManifest
-from service.core.types import Snapshot, SnapshotStore
+from service.core.snapshot import Snapshot, SnapshotStore
 
 _log = structlog.get_logger()
 

@@ -23,6 +23,7 @@ from service.core.errors import (
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import Receipt
+from service.core.snapshot import Snapshot, SnapshotStore
 from service.core.types import (
     CatalogSource,
     Encoder,
@@ -30,8 +31,6 @@ from service.core.types import (
     ImageFetcher,
     Pixels,
     ProductStore,
-    Snapshot,
-    SnapshotStore,
     Thumbnail,
     ThumbnailStore,
 )

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from service.core.filters import Filter
 from service.core.ranking import best_per_product, collapse, diversified
-from service.core.types import Hit, Snapshot, Vectors
+from service.core.snapshot import Snapshot
+from service.core.types import Hit, Vectors
 from service.pipeline.facets import Facet, count_facets
 from service.pipeline.filtering import Kept
 

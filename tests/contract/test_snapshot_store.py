@@ -10,7 +10,8 @@ from service.core.errors import IndexCorruptError, InvalidFilterError
 from service.core.filters import Condition, Filter, OneOf
 from service.core.keys import bundle_digest
 from service.core.manifest import Receipt
-from service.core.types import Product, SnapshotStore
+from service.core.snapshot import SnapshotStore
+from service.core.types import Product
 from support.fakes import FakeProductStore, FakeSnapshots, fake_manifest
 
 BUNDLE = fake_manifest()

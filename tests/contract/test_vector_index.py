@@ -13,7 +13,8 @@ from service.adapters.half_vectors import HalfVectors
 from service.adapters.index_kinds import spec_for
 from service.core.index_choice import IndexChoice
 from service.core.manifest import SearchPoint
-from service.core.types import VectorIndex, Vectors
+from service.core.snapshot import VectorIndex
+from service.core.types import Vectors
 from support.fakes import BruteForceIndex
 
 DIM = 24

@@ -21,6 +21,7 @@ from service.core.manifest import (
     SnapshotManifest,
     Tier,
 )
+from service.core.snapshot import Snapshot
 from service.core.types import (
     FIELDS,
     AttributeValue,
@@ -29,7 +30,6 @@ from service.core.types import (
     Product,
     ProductStore,
     Scalar,
-    Snapshot,
     StoredProduct,
     Thumbnail,
     VectorRows,

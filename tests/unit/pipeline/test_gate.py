@@ -9,8 +9,9 @@ from service.core.errors import BundleMismatchError, IndexRefusedError
 from service.core.index_choice import IndexChoice
 from service.core.keys import image_digest
 from service.core.manifest import OperatingPoint, SearchPoint
+from service.core.snapshot import Snapshot
 from service.core.tasks import GoldenQuery
-from service.core.types import Product, Snapshot
+from service.core.types import Product
 from service.pipeline.gate import GateOptions, inspect, require
 from service.pipeline.reindex import Reindex, ReindexOptions
 from support.fakes import (

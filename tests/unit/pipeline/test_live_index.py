@@ -8,7 +8,7 @@ import pytest
 from service.core.errors import BundleMismatchError, IndexCorruptError, IndexUnavailableError
 from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest, Receipt
-from service.core.types import Snapshot
+from service.core.snapshot import Snapshot
 from service.pipeline.live_index import LiveIndex
 from support.fakes import FakeProductStore, FakeSnapshots, fake_manifest
 

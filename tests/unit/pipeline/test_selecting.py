@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from service.adapters.faiss_files import build_index, read_finder
+from service.adapters.faiss_index import FaissIndex
+from service.adapters.half_vectors import HalfVectors
+from service.adapters.index_kinds import spec_for
 from service.adapters.snapshots import SnapshotFolder
 from service.core.errors import InvalidFilterError
 from service.core.filter_text import parse_filter_text
+from service.core.index_choice import IndexChoice
 from service.core.keys import bundle_digest
-from service.core.manifest import Receipt
-from service.core.types import Product, Snapshot, SnapshotStore, Vectors
+from service.core.manifest import Receipt, SearchPoint
+from service.core.snapshot import Snapshot, SnapshotStore
+from service.core.types import Product, Vectors
 from service.pipeline.filtering import Filtering, Kept
 from service.pipeline.selecting import CANDIDATES, SearchOptions, Selected, select
 from support.fakes import FakeProductStore, FakeSnapshots, fake_manifest
@@ -105,6 +111,28 @@ def test_as_many_as_match_are_found_and_they_are_the_nearest(
 def test_a_filter_that_nothing_matches_finds_nothing(shop: Shop) -> None:
     selected = select(shop.snapshot, shop.query, 10, kept=shop.kept("rank:9999"))
     assert (selected.hits, selected.plan.way, selected.plan.kept_rows) == ([], "none", 0)
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf", "ivf-rabitq", "binary"])
+@pytest.mark.parametrize(("count", "way"), [(1, "scan"), (300, "selector"), (599, "selector")])
+def test_an_approximate_index_fills_the_page_with_what_the_filter_keeps(
+    shop: Shop, tmp_path: Path, kind: str, count: int, way: str
+) -> None:
+    rows = np.arange(len(shop.snapshot.index))
+    halves = HalfVectors(shop.snapshot.vectors.take(rows).astype(np.float16))
+    spec = spec_for(IndexChoice(kind), len(rows), BUNDLE.dim)
+    build_index(spec.factory, halves, tmp_path / "index.faiss")
+    finder = read_finder(tmp_path / "index.faiss", spec.factory, BUNDLE.dim)
+    # Looked into no more than this, the lists and the graph alone would find too few.
+    index = FaissIndex(finder, halves, SearchPoint(ef_search=16, nprobe=4, depth=8), exact_rows=0)
+    snapshot = replace(shop.snapshot, index=index)
+    selected = select(snapshot, shop.query, 10, kept=shop.kept(f"rank:..{count - 1}"))
+    found, expected = ids(selected), shop.expected(count)
+    assert len(set(found)) == len(found) == min(10, count)
+    assert set(found) <= set(expected)
+    assert all(hit.similarity <= expected[hit.product_id] + 1e-3 for hit in selected.hits)
+    assert len(set(found) & set(list(expected)[:10])) >= 0.5 * min(10, count)
+    assert selected.plan.way == way
 
 
 def test_pages_follow_one_another(shop: Shop) -> None:
