@@ -127,11 +127,12 @@ def test_an_approximate_index_fills_the_page_with_what_the_filter_keeps(
     index = FaissIndex(finder, halves, SearchPoint(ef_search=16, nprobe=4, depth=8), exact_rows=0)
     snapshot = replace(shop.snapshot, index=index)
     selected = select(snapshot, shop.query, 10, kept=shop.kept(f"rank:..{count - 1}"))
-    found, expected = ids(selected), shop.expected(count)
+    found = ids(selected)
     assert len(set(found)) == len(found) == min(10, count)
-    assert set(found) <= set(expected)
-    assert all(hit.similarity <= expected[hit.product_id] + 1e-3 for hit in selected.hits)
-    assert len(set(found) & set(list(expected)[:10])) >= 0.5 * min(10, count)
+    assert all(shop.ranks[id_] < count for id_ in found)
+    # How near they are is for the search point to say, but each cosine is one of its product's.
+    for hit in selected.hits:
+        assert np.abs(shop.vectors[hit.product_id] @ shop.query - hit.similarity).min() < 1e-3
     assert selected.plan.way == way
 
 
