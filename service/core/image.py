@@ -31,7 +31,9 @@ Image.MAX_IMAGE_PIXELS = None
 # Odd EXIF blocks make Pillow warn on every picture; `catch_warnings` is not safe in threads.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
+WHOLE = "whole"
 _ORIENTATION = ExifTags.Base.Orientation
+_TURNED = (5, 6, 7, 8)
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
 _BAND_ROWS = 64
@@ -74,7 +76,8 @@ def decode(
         faithful: Resample what was shrunk to undo that stretch.
 
     Returns:
-        A picture of mode RGB, without metadata.
+        A picture of mode RGB, without metadata; `info` has only its size before it was shrunk,
+        as `WHOLE`, if that was to be faithful.
 
     Raises:
         UnsupportedImageError: Neither JPEG, PNG nor WebP.
@@ -89,13 +92,16 @@ def decode(
             _check_header(image, limits)
             _check_scans(image, data, limits)
             # JPEG only: decode at 1/2, 1/4 or 1/8 straight from the DCT coefficients.
+            whole = image.size
             drafted = image.draft(None, (least_side, least_side))
             image.load()
-            small = _shrink(image, least_side)
-            if faithful:
-                extent = drafted[1][2:] if drafted else image.size
-                small = _evened(small, extent, _factor(image, least_side))
-            return _upright(small, _orientation(image))
+            small, orientation = _shrink(image, least_side), _orientation(image)
+            if not faithful:
+                return _upright(small, orientation)
+            extent = drafted[1][2:] if drafted else whole
+            upright = _upright(_evened(small, extent, _factor(image, least_side)), orientation)
+            upright.info[WHOLE] = whole[::-1] if orientation in _TURNED else whole
+            return upright
     except VitrineError:
         raise
     except UnidentifiedImageError as exc:

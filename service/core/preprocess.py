@@ -8,7 +8,7 @@ Mean, standard deviation and layout are inside the graph, so this ends in uint8 
 import numpy as np
 from PIL import Image
 
-from service.core.image import ImageLimits, decode
+from service.core.image import WHOLE, ImageLimits, decode
 from service.core.manifest import PreprocessSpec
 from service.core.types import Pixels
 
@@ -61,19 +61,20 @@ def _centre_box(image: Image.Image, crop_pct: float) -> tuple[float, float, floa
 def _middle_box(image: Image.Image, spec: PreprocessSpec) -> tuple[float, float, float, float]:
     """The part of the picture that the middle `size` pixels show once it has been resized.
 
-    In whole pixels of the resized picture, rounded down as `transformers` does; given back in
-    source pixels, so that no more than the crop is computed.
+    In whole pixels of the resized picture, rounded down as `transformers` does, from its size
+    before the decoder shrunk it; given back in the pixels of `image`, so that no more than the
+    crop is computed.
     """
-    width, height = image.size
+    width, height = image.info.get(WHOLE, image.size)
     side = spec.resize_side or spec.size
     resized_width = resized_height = side
     if spec.resize == "shortest":
         shorter = min(width, height)
         resized_width, resized_height = side * width // shorter, side * height // shorter
     left, top = (resized_width - spec.size) // 2, (resized_height - spec.size) // 2
-    x, y = width / resized_width, height / resized_height
-    right, bottom = min((left + spec.size) * x, width), min((top + spec.size) * y, height)
-    return left * x, top * y, right, bottom
+    x, y = image.width / resized_width, image.height / resized_height
+    right, bottom = (left + spec.size) * x, (top + spec.size) * y
+    return left * x, top * y, min(right, image.width), min(bottom, image.height)
 
 
 def _pad(

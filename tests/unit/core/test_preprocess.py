@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from service.core.errors import ImageTooLargeError
-from service.core.image import ImageLimits, decode
+from service.core.image import WHOLE, ImageLimits, decode
 from service.core.manifest import PreprocessSpec
 from service.core.preprocess import decode_for, preprocess
 from support.pictures import encoded, jpeg_with_exif, orientation_exif, photo
@@ -183,6 +183,19 @@ def test_faithful_decoding_keeps_four_pixels_for_one_of_the_resized_picture() ->
     spec = PreprocessSpec(size=24, resize="shortest", resize_side=32, decoding="faithful")
     image = decode_for(spec, encoded(photo(1001, 803), "PNG"))
     assert 128 <= min(image.size) < 160
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_crop_is_reckoned_from_the_whole_picture(orientation: int) -> None:
+    """450 x 351 at 32: the longer side is 41, of 225 x 175, what is left of it, 40 or 41."""
+    upright = photo(450, 351) if orientation == 1 else photo(351, 450)
+    data = jpeg_with_exif(photo(450, 351), orientation_exif(orientation))
+    spec = PreprocessSpec(size=32, resize="shortest", resize_side=32, decoding="faithful")
+    small = decode_for(spec, data)
+    assert small.size != upright.size
+    assert small.info == {WHOLE: upright.size}
+    expected = preprocess(spec, decode(data, least_side=1000))
+    assert np.abs(preprocess(spec, small).astype(int) - expected).mean() < 0.7
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -1,5 +1,6 @@
 """Bytes to vector by the service, against the model's own image processor and torch, per family."""
 
+import string
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
+from service.core.manifest import PreprocessSpec
 from service.core.preprocess import decode_for, preprocess
 from service.core.types import Vectors
 from service.demo.products import product, products
@@ -43,7 +45,7 @@ def busy(width: int, height: int) -> Image.Image:
 def made_pictures() -> list[bytes]:
     """Renderings, and pictures of odd shapes: upscaled, shrunk by the decoder, shrunk by us."""
     rendered = [encoded(render(product(n), n, size=160), "JPEG", quality=92) for n in range(3)]
-    shapes = [(300, 200), (77, 301), (23, 40), (1125, 901), (1339, 1999)]
+    shapes = [(300, 200), (77, 301), (23, 40), (450, 351), (1125, 901), (1339, 1999)]
     return [
         *rendered,
         *(encoded(busy(*size), "PNG") for size in shapes),
@@ -118,6 +120,25 @@ def test_square_pictures_become_the_vectors_that_naflex_gives(root: Path) -> Non
     check("siglip2", root, square_pictures())
 
 
+def test_decoding_as_for_our_own_models_would_not_do(root: Path) -> None:
+    """Why such bundles ask for faithful decoding: whole factors shift what is seen."""
+    bundle = exported_foreign(root, "clip")
+    encoder = OnnxEncoder(bundle, threads=1)
+    spec = encoder.manifest.preprocess
+    assert spec.decoding == "faithful"
+    quick = spec.model_copy(update={"decoding": "quick"})
+    sizes = [(201, 161), (301, 200), (333, 271), (450, 351), (999, 751)]
+    pictures = [encoded(busy(*size), "PNG") for size in sizes]
+    theirs = by_the_model("clip", saved_once(root, "clip"), pictures)
+
+    def worst(spec: PreprocessSpec) -> float:
+        pixels = np.stack([preprocess(spec, decode_for(spec, p)) for p in pictures])
+        return float((encoder.encode(pixels) * theirs).sum(axis=1).min())
+
+    assert worst(quick) < LEAST_COSINE
+    assert worst(spec) > 0.9999
+
+
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("family", [name for name in SAVERS if name != "siglip2"])
 def test_real_photos_become_the_vectors_that_the_model_gives(
@@ -138,7 +159,8 @@ def test_words_become_the_vectors_that_the_model_gives(family: str, root: Path) 
     model = hf.AutoModel.from_pretrained(folder).eval()
     if family == "siglip":
         # What its own tokenizer does to a text in Python.
-        texts = [" ".join(text.lower().replace("-", "").split()) for text in texts]
+        bare = str.maketrans("", "", string.punctuation)
+        texts = [" ".join(text.lower().translate(bare).split()) for text in texts]
         tokenizer = hf.PreTrainedTokenizerFast.from_pretrained(folder)
     else:
         tokenizer = hf.AutoTokenizer.from_pretrained(folder)
