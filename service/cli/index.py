@@ -41,30 +41,17 @@ def list_versions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         ]
         typer.echo(json.dumps(rows))
         return
-    table = Table(
-        "version",
-        "state",
-        "built",
-        "bundle",
-        "rows",
-        "products",
-        "kind",
-        "recall@10",
-        "ms/query",
-        "bytes/vector",
-    )
+    # What fits 80 columns; `show` and --json have the rest.
+    table = Table("version", "state", "built", "rows", "products", "kind", "recall@10")
     for m in manifests:
         table.add_row(
             f"v{m.version:06d}",
             _state(m, history),
-            m.built_at,
-            f"{m.bundle_name} {m.bundle_digest[:12]}",
+            m.built_at[:16].replace("T", " "),
             f"{m.rows:,}",
             f"{m.products:,}",
             m.index_kind,
             f"{m.chosen.recall:.4f}",
-            f"{m.chosen.milliseconds:.3f}",
-            f"{m.bytes_per_vector:,.0f}",
         )
     console().print(table)
 
