@@ -3,7 +3,6 @@
 ViT -> tower at one patch size -> + heads (`TierGraph`) -> ONNX model, no longer of this machine
 """
 
-import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model_export.bundle import ExportError
+from model_export.quiet import quiet_loggers
 from training.flexi import pi_resize, resize_positions
 from training.stem import STRIDE, fold_norms
 from training.vit import ViT, to_unit_range
@@ -174,17 +174,9 @@ def strip(model: ModelProto) -> None:
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
     """Silence what torch says to itself: operators of an absent torchvision, its own old names."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with quiet_loggers("torch.onnx", "onnxscript"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
+        yield
 
 
 def vit_gflops(tower: ViT, patch: int) -> float:

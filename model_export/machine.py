@@ -3,16 +3,12 @@
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import onnxruntime as ort
 
 from service.adapters.onnx_session import PROVIDERS
+from service.adapters.processor import BF16, INT8, processor_flags
 from service.core.manifest import BundleManifest
-
-_CPUINFO = Path("/proc/cpuinfo")
-INT8 = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
-BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +30,10 @@ def this_machine() -> Machine:
     """Look at the machine."""
     installed = ort.get_available_providers()
     return Machine(
-        flags=cpu_flags(_CPUINFO.read_text()) if _CPUINFO.exists() else (),
+        flags=processor_flags(),
         providers=tuple(name for name, full in PROVIDERS.items() if full in installed),
         threads=len(os.sched_getaffinity(0)),
     )
-
-
-def cpu_flags(cpuinfo: str) -> frozenset[str]:
-    """Return the flags of the first processor that `/proc/cpuinfo` lists."""
-    for line in cpuinfo.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in ("flags", "Features"):
-            return frozenset(value.split())
-    return frozenset()
 
 
 def would_run(manifest: BundleManifest, machine: Machine) -> list[str]:

@@ -5,8 +5,6 @@ The bundle that ships was trained by
     vitrine-train images --data DIR --recipe multitask --out runs/multitask
     vitrine-train images --data DIR --recipe refine \
         --start runs/multitask/checkpoint.pt --out runs/refined
-    vitrine-train images --data DIR --recipe polish \
-        --start runs/refined/checkpoint.pt --out runs/polished
 
 and docs/training.md has the commands that follow.
 """
@@ -123,12 +121,6 @@ RECIPES = {
         phases=(Phase(230_000, ((12, 1.0),), students=((24, 0.7), (16, 0.3))),),
         learning_rate=1e-3,
         seed=2,
-    ),
-    # Once more, for as long as there is time: losses were still falling.
-    "polish": RunConfig(
-        phases=(Phase(100_000, ((12, 1.0),), students=((24, 0.7), (16, 0.3))),),
-        learning_rate=1e-3,
-        seed=3,
     ),
     # Stage 1, for a catalogue that has texts and few labels; `multitask --start` goes on from it.
     "pretrain": RunConfig(objective="weak", phases=(Phase(300_000, ((16, 1.0),), size=64),)),

@@ -50,7 +50,7 @@ class TextRunConfig:
     text: TextConfig = field(default_factory=TextConfig)
     captions: int = 256
     pictures: int = 4096
-    steps: int = 3000
+    steps: int = 2000
     learning_rate: float = 2e-3
     warmup: float = 0.05
     weight_decay: float = 0.05

@@ -51,10 +51,16 @@ def read_source(
     if path.is_file():
         raise ExportError(f"{path} is no .onnx file, no checkpoint.pt, and no folder of a model")
     if source.startswith(PREFIX):
-        return read_timm(source, pooling=pooling)
+        return _timm(source, pooling)
     folder = model_folder(source)
     if not (folder / CONFIG).is_file():
         raise ExportError(f"{folder} has no {CONFIG}: it is no folder of a model")
     if "pretrained_cfg" in read_json(folder / CONFIG):
-        return read_timm(str(folder), pooling=pooling)
+        return _timm(str(folder), pooling)
     return read_huggingface(folder, pooling=pooling, words=words, name=path.resolve().name)
+
+
+def _timm(source: str, pooling: str | None) -> Foreign:
+    if pooling:
+        raise ExportError(f"{source} pools as timm trained it: leave out --pooling")
+    return read_timm(source)

@@ -8,23 +8,20 @@ import math
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from model_export.bundle import ExportError
 from model_export.foreign import Foreign, Normalisation, PictureGraph, PictureSide, gflops
+from model_export.quiet import quiet_loggers
 from service.core.manifest import PreprocessSpec
 
 PREFIX = "timm:"
-_POOLS = {"cls": "token", "gap": "avg", "map": "map"}
 _FILTERS = ("bilinear", "bicubic", "lanczos")
 
 
-def read_timm(source: str, *, pooling: str | None = None) -> Foreign:
-    """Read a model.
+def read_timm(source: str) -> Foreign:
+    """Read a model, pooled as it was trained: timm would make up weights for another way.
 
     Args:
         source: `timm:NAME`, which timm downloads, or the folder of one of its models.
-        pooling: In place of the model's own: `cls`, `gap` or `map`.
 
     Raises:
         ExportError: timm is not installed, cannot make the model, or makes its pictures in a way
@@ -32,15 +29,15 @@ def read_timm(source: str, *, pooling: str | None = None) -> Foreign:
     """
     timm = _timm(source)
     name = source.removeprefix(PREFIX) if source.startswith(PREFIX) else f"local-dir:{source}"
-    options = {"global_pool": _pool(source, pooling)} if pooling else {}
     try:
-        model = timm.create_model(name, pretrained=True, num_classes=0, exportable=True, **options)
+        with quiet_loggers("timm", "huggingface_hub"):
+            model = timm.create_model(name, pretrained=True, num_classes=0, exportable=True)
     except Exception as exc:  # whatever its hundreds of models raise
         reason = " ".join(str(exc).split())[:200]
         raise ExportError(f"timm cannot make {source}: {reason}") from exc
     config = timm.data.resolve_model_data_config(model)
     spec = _spec(source, config)
-    graph = PictureGraph(_Vectors(model), Normalisation(config["mean"], config["std"]))
+    graph = PictureGraph(model, Normalisation(config["mean"], config["std"]))
     patch = getattr(getattr(model, "patch_embed", None), "patch_size", None)
     side = int(patch[0]) if patch else None
     return Foreign(
@@ -67,12 +64,6 @@ def _timm(source: str) -> Any:
     return timm
 
 
-def _pool(source: str, pooling: str) -> str:
-    if pooling not in _POOLS:
-        raise ExportError(f"{source} can be pooled by {', '.join(_POOLS)}, not by {pooling}")
-    return _POOLS[pooling]
-
-
 def _spec(source: str, config: dict[str, Any]) -> PreprocessSpec:
     channels, height, width = config["input_size"]
     mode, interpolation = config.get("crop_mode", "center"), config["interpolation"]
@@ -93,14 +84,3 @@ def _spec(source: str, config: dict[str, Any]) -> PreprocessSpec:
         interpolation=interpolation,
         decoding="faithful",
     )
-
-
-class _Vectors(nn.Module):
-    """The model, which gives (n, width) without a classifier."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixels: Any) -> Any:
-        return self.model(pixels)

@@ -93,7 +93,7 @@ def save_siglip(folder: Path) -> None:
     unigram.post_processor = processors.TemplateProcessing(
         single="$A </s>", special_tokens=[("</s>", 1)]
     )
-    text = {**_TEXT, "vocab_size": unigram.get_vocab_size()}
+    text = {**_TEXT, "vocab_size": 320}
     _save(folder, hf.SiglipModel(hf.SiglipConfig(text_config=text, vision_config=_VISION)))
     unigram.save(str(folder / "tokenizer.json"))
     settings = {
@@ -109,7 +109,7 @@ def save_siglip(folder: Path) -> None:
 
 def save_siglip2(folder: Path) -> None:
     """NaFlex: as many patches as a picture of any shape has, 16 at most."""
-    tokenizer = _gemma_tokenizer()
+    tokenizer = gemma_tokenizer()
     vision = {"hidden_size": WIDTH, "patch_size": PATCH, "num_patches": 36, **_BLOCKS}
     text = {**_TEXT, "vocab_size": len(tokenizer)}
     _save(folder, hf.Siglip2Model(hf.Siglip2Config(text_config=text, vision_config=vision)))
@@ -159,7 +159,7 @@ def _clip_tokenizer() -> hf.CLIPTokenizer:
 
 
 @lru_cache(maxsize=1)
-def _gemma_tokenizer() -> hf.Siglip2Tokenizer:
+def gemma_tokenizer() -> hf.Siglip2Tokenizer:
     return hf.Siglip2Tokenizer().train_new_from_iterator(_texts(), vocab_size=300)
 
 

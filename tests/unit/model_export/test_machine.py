@@ -2,24 +2,10 @@ import re
 
 import pytest
 
-from model_export.machine import Machine, cpu_flags, this_machine, would_run
+from model_export.machine import Machine, this_machine, would_run
 from service.core.manifest import BundleManifest
 
-X86 = "processor\t: 0\nflags\t\t: fpu sse avx512_vnni amx_bf16\n\nprocessor\t: 1\nflags\t\t: fpu\n"
-ARM = "processor\t: 0\nFeatures\t: fp asimd i8mm bf16\n"
 PLAIN = Machine(flags=("sse",), providers=("cpu",), threads=4)
-
-
-@pytest.mark.parametrize(
-    ("text", "flags"),
-    [
-        (X86, {"fpu", "sse", "avx512_vnni", "amx_bf16"}),
-        (ARM, {"fp", "asimd", "i8mm", "bf16"}),
-        ("", set()),
-    ],
-)
-def test_flags_are_those_of_the_first_processor(text: str, flags: set[str]) -> None:
-    assert cpu_flags(text) == flags
 
 
 def test_this_machine_runs_on_its_cpu() -> None:

@@ -27,7 +27,7 @@ def test_an_unknown_recipe_is_refused_with_those_there_are(tmp_path: Path) -> No
     options = ["images", "--data", str(tmp_path), "--recipe", "fast"]
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 2
-    assert "multitask, refine, polish" in result.stderr
+    assert "multitask, refine, pretrain" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["images", "texts", "calibrate"])

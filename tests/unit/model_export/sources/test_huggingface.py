@@ -17,7 +17,7 @@ from model_export.bundle import ExportError
 from model_export.sources.families import FAMILIES
 from model_export.sources.huggingface import read_huggingface
 from service.core.manifest import PreprocessSpec
-from support.foreign_models import SAVERS, SIZE, saved_once
+from support.foreign_models import SAVERS, SIZE, gemma_tokenizer, saved_once
 from support.tiny_bundle import noise
 
 Copy = Callable[..., Path]
@@ -103,6 +103,20 @@ def test_clip_without_its_projection_is_another_space_and_has_no_words(root: Pat
 
 def test_words_can_be_left_out(root: Path) -> None:
     assert read_huggingface(saved_once(root, "clip"), words=False).words is None
+
+
+def test_siglip2_of_fixed_resolution_is_a_siglip_with_other_tokens(copy: Copy) -> None:
+    """Lower case, as it was trained, and padded on the side that its tokenizer pads."""
+    folder = copy("siglip")
+    gemma_tokenizer().save_pretrained(folder)
+    words = read_huggingface(folder).words
+    assert words is not None
+    theirs = hf.AutoTokenizer.from_pretrained(folder)
+    texts = ["Red SHOES", "red shoes", "", "word " * 30]
+    expected = theirs(texts, padding="max_length", truncation=True, max_length=16)["input_ids"]
+    got = [encoding.ids for encoding in words.tokenizer.encode_batch(texts)]
+    assert got == expected
+    assert got[0] == got[1] != got[2]
 
 
 def test_every_family_of_the_table_is_tested() -> None:

@@ -59,3 +59,7 @@ def test_a_model_of_timm_needs_timm(tmp_path: Path) -> None:
     )
     (tmp_path / "config.json").write_text('{"architecture": "vit", "pretrained_cfg": {}}')
     assert "pip install timm" in refusal(tmp_path)
+
+
+def test_a_model_of_timm_pools_as_it_was_trained() -> None:
+    assert "leave out --pooling" in refusal("timm:vit_tiny_patch16_224", pooling="gap")
