@@ -25,7 +25,8 @@ from bench.pictures import catalog, encoded
 from service.adapters.catalog_sources import open_source
 from service.adapters.snapshots import SnapshotFolder
 from service.core.preprocess import decode_for, preprocess
-from service.core.types import Encoder, Snapshot
+from service.core.snapshot import Snapshot
+from service.core.types import Encoder
 from service.pipeline.reindex import ReindexOptions
 from service.settings import Settings
 from service.wiring import make_encoder, reindexing

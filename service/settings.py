@@ -18,6 +18,9 @@ class Settings(BaseSettings):
         default=Path("data"), description="Catalogue, thumbnails and index; one folder."
     )
     bundle: Path = Field(default=DEFAULT_BUNDLE, description="Folder of the model bundle.")
+    index: str = Field(
+        default="auto", description="Kind of index, as `vitrine reindex --index` takes it."
+    )
     provider: Literal["cpu", "cuda", "openvino"] = Field(
         default="cpu", description="Execution provider; the service refuses to start on another."
     )

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
+from service.adapters.index_kinds import check_choice
 from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
@@ -15,6 +16,7 @@ from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
 from service.core.image import ImageLimits
+from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.types import Cache
 from service.pipeline.batching import Batcher
 from service.pipeline.embedding_cache import EmbeddingCache
@@ -44,12 +46,41 @@ def make_text_encoder(settings: Settings) -> OnnxTextEncoder:
     return OnnxTextEncoder(settings.bundle, provider=settings.provider, threads=settings.threads)
 
 
+def snapshots(settings: Settings) -> SnapshotFolder:
+    """Return the versions of the index."""
+    return SnapshotFolder(settings.data_dir)
+
+
 @contextmanager
-def reindexing(settings: Settings) -> Iterator[Reindex]:
-    """Build the catalogue flow over the locked data directory; closes its files at the end."""
+def alone_in(settings: Settings) -> Iterator[SnapshotFolder]:
+    """Lend the versions of the index while nothing is being reindexed."""
+    with writing_to(settings.data_dir):
+        yield snapshots(settings)
+
+
+@contextmanager
+def inspecting(
+    settings: Settings, *, embeds: bool
+) -> Iterator[tuple[SqliteStore, OnnxEncoder | None]]:
+    """Lend what the gate looks at: the store, and the encoder if there is something to embed."""
+    store = SqliteStore(settings.data_dir / "catalog.db")
+    try:
+        yield store, make_encoder(settings) if embeds else None
+    finally:
+        store.close()
+
+
+@contextmanager
+def reindexing(settings: Settings, index: IndexChoice = BY_SIZE) -> Iterator[Reindex]:
+    """Build the catalogue flow over the locked data directory; closes its files at the end.
+
+    Raises:
+        IndexChoiceError: There is no such kind of index as `index` asks for.
+    """
     with ExitStack() as stack:
         # Decoding shares the cores, and spinning would take them (docs/benchmarks.md).
         encoder = make_encoder(settings, spinning=False)
+        check_choice(index, encoder.manifest.dim)
         stack.enter_context(writing_to(settings.data_dir))
         store = SqliteStore(settings.data_dir / "catalog.db")
         stack.callback(store.close)

@@ -1,36 +1,48 @@
-"""Versions of the index on disk: built beside, verified, made current by one rename.
+"""Versions of the index on disk: built beside, measured, verified, made current by one rename.
+
+    store's rows -> vectors.f16.npy, products.arrow -> index.faiss -> swept for its search point
+                 -> attributes.arrow, product_rows.npy
+                 -> manifest.json, checksums -> synced, renamed -> read back
 
 DATA/snapshots/v000007/  manifest.json  index.faiss  vectors.f16.npy  products.arrow
-DATA/CURRENT             the serving version
+                         attributes.arrow  product_rows.npy
+DATA/CURRENT             the serving version, and those before it
 """
 
-import hashlib
-import json
-import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import overload
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from pydantic import ValidationError
-
-from service.adapters.faiss_index import FlatBuilder, read_index
+from service.adapters.current_file import CurrentFile, sync
+from service.adapters.faiss_files import build_index, read_finder
+from service.adapters.faiss_index import FaissIndex
+from service.adapters.index_kinds import spec_for
+from service.adapters.index_sweep import sweep
+from service.adapters.product_columns import read_products
+from service.adapters.product_table import write_products
+from service.adapters.snapshot_files import (
+    INDEX,
+    Column,
+    check_digests,
+    digests,
+    read_manifest,
+    read_table,
+    read_vectors,
+    write_rows,
+)
 from service.core.errors import IndexCorruptError, StoreError
+from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.keys import bundle_digest
-from service.core.manifest import SNAPSHOT_SCHEMA, BundleManifest, Receipt, SnapshotManifest
-from service.core.types import ProductStore, Snapshot
+from service.core.manifest import BundleManifest, Receipt, SearchPoint, SnapshotManifest
+from service.core.operating_points import choose
+from service.core.snapshot import Snapshot
+from service.core.types import ProductStore
 
-_BATCH = 4096
 _KEEP = 3
 _NAME = re.compile(r"v\d{6,}")
-_FILES = ("index.faiss", "vectors.f16.npy", "products.arrow")
-_COLUMNS = pa.schema([("image_id", pa.string()), ("product_id", pa.string())])
 
 
 class SnapshotFolder:
@@ -38,90 +50,113 @@ class SnapshotFolder:
 
     def __init__(self, data_dir: Path) -> None:
         self._root = data_dir / "snapshots"
-        self._current = data_dir / "CURRENT"
+        self._current = CurrentFile(data_dir / "CURRENT")
 
     def current(self) -> int | None:
         """Return the serving version, or None before the first reindex."""
-        try:
-            return int(self._current.read_text().strip().removeprefix("v"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as exc:
-            raise IndexCorruptError(
-                f"{self._current} does not name a version: run `vitrine reindex` again"
-            ) from exc
+        history = self._current.history()
+        return history[0] if history else None
+
+    def history(self) -> tuple[int, ...]:
+        """Return the serving version and those that served before it, newest first."""
+        return self._current.history()
+
+    def manifests(self) -> list[SnapshotManifest]:
+        """Return what every version says of itself, oldest first; unreadable ones are left out."""
+        found = []
+        for version in sorted(self._versions()):
+            with suppress(IndexCorruptError):
+                found.append(read_manifest(self._folder(version)))
+        return found
+
+    def manifest(self, version: int) -> SnapshotManifest:
+        """Return what a version says of itself, unverified; raises IndexCorruptError."""
+        return read_manifest(self._folder(version))
 
     def load(self, version: int) -> Snapshot:
         """Read a version and check it against its manifest; raises IndexCorruptError."""
         folder = self._folder(version)
-        manifest = _read_manifest(folder)
-        for name in _FILES:
-            path = folder / name
-            if manifest.files.get(name) != _digest_or_none(path):
-                raise IndexCorruptError(
-                    f"{path} is missing or damaged (its checksum differs from the manifest): "
-                    "run `vitrine reindex` again"
-                )
-        index = read_index(folder / "index.faiss")
-        table = _read_table(folder / "products.arrow")
-        said = (manifest.version, manifest.rows, manifest.rows, manifest.dim)
-        found = (version, len(index), len(table), index.dim)
+        manifest = read_manifest(folder)
+        check_digests(folder, manifest.files)
+        finder = read_finder(folder / INDEX, manifest.index_factory, manifest.dim)
+        vectors, table = read_vectors(folder), read_table(folder)
+        fields, product_rows = read_products(folder)
+        said = (manifest.version, *[manifest.rows] * 4, manifest.products, *[manifest.dim] * 2)
+        rows = (len(finder), len(vectors), len(table), len(product_rows))
+        found = (version, *rows, len(fields), finder.dim, vectors.dim)
         if said != found:
             raise IndexCorruptError(
-                f"{folder} contradicts itself: its manifest says version, vectors, products and "
-                f"dim {said}, its files {found}: run `vitrine reindex` again"
+                f"{folder} contradicts itself: its manifest says version, rows (of index, vectors, "
+                f"ids, products' numbers), products and dim (of index, vectors) {said}, its files "
+                f"{found}: run `vitrine reindex` again"
             )
-        return Snapshot(manifest, index, _Column(table["image_id"]), _Column(table["product_id"]))
+        return Snapshot(
+            manifest=manifest,
+            index=FaissIndex(finder, vectors, manifest.chosen.search),
+            image_ids=Column(table["image_id"]),
+            product_ids=Column(table["product_id"]),
+            vectors=vectors,
+            product_rows=product_rows,
+            fields=fields,
+        )
 
-    def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
+    def build(
+        self,
+        store: ProductStore,
+        bundle: BundleManifest,
+        receipt: Receipt,
+        choice: IndexChoice = BY_SIZE,
+    ) -> Snapshot:
         """Write a new version from the store's vectors and read it back, not yet current.
 
         Raises:
             StoreError: The folder cannot be written.
+            IndexChoiceError: The kind that was asked for cannot be built of these vectors.
             IndexCorruptError: What was written cannot be read back.
         """
         with self._writing():
-            version = self._write(store, bundle, receipt)
+            version = self._write(store, bundle, receipt, choice)
         return self.load(version)
 
     def promote(self, version: int) -> None:
         """Make a version current, atomically and durably; old versions beyond three are removed."""
-        beside = self._current.with_name("CURRENT.tmp")
         with self._writing():
-            beside.write_text(f"v{version:06d}\n")
-            _sync(beside)
-            os.replace(beside, self._current)
-            _sync(self._current.parent)
-        for old in sorted(v for v in self._versions() if v <= version)[:-_KEEP]:
-            shutil.rmtree(self._folder(old), ignore_errors=True)
+            self._current.promote(version)
+        kept = set(self.history()[:_KEEP])
+        self._remove({v for v in self._versions() if v < version} - kept)
 
-    def _write(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> int:
+    def roll_back(self) -> int | None:
+        """Make the version current that served before; return it, or None where there is none."""
+        with self._writing():
+            return self._current.roll_back()
+
+    def prune(self, keep: int) -> list[int]:
+        """Remove all but the serving version and those before it, `keep` in all; return which."""
+        extra = set(self._versions()) - set(self.history()[:keep])
+        self._remove(extra)
+        return sorted(extra)
+
+    def _remove(self, versions: set[int]) -> None:
+        with self._writing():
+            self._current.forget(versions)
+        for version in versions:
+            shutil.rmtree(self._folder(version), ignore_errors=True)
+
+    def _write(
+        self, store: ProductStore, bundle: BundleManifest, receipt: Receipt, choice: IndexChoice
+    ) -> int:
         version = max(self._versions(), default=0) + 1
         folder = self._folder(version)
         building = folder.with_name(f".{folder.name}.building")
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
         try:
-            sequence = store.sequence()
-            rows, products = _write_rows(building, store, bundle)
-            manifest = SnapshotManifest(
-                version=version,
-                bundle_digest=bundle_digest(bundle),
-                bundle_name=bundle.name,
-                dim=bundle.dim,
-                rows=rows,
-                products=products,
-                index_factory=FlatBuilder.factory,
-                sequence=sequence,
-                built_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                files={name: _digest(building / name) for name in _FILES},
-                receipt=receipt,
-            )
+            manifest = _build(building, version, store, bundle, receipt, choice)
             (building / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
             for path in (*building.iterdir(), building):
-                _sync(path)
+                sync(path)
             building.rename(folder)
-            _sync(self._root)
+            sync(self._root)
         finally:
             shutil.rmtree(building, ignore_errors=True)
         return version
@@ -141,85 +176,38 @@ class SnapshotFolder:
         return [int(path.name[1:]) for path in self._root.glob("v*") if _NAME.fullmatch(path.name)]
 
 
-def _write_rows(folder: Path, store: ProductStore, bundle: BundleManifest) -> tuple[int, int]:
-    """Stream the store's rows into index, vectors and table; count rows and their products."""
-    digest = bundle_digest(bundle)
-    rows = store.count_rows(digest)
-    builder = FlatBuilder(bundle.dim)
-    header = {"descr": "<f2", "fortran_order": False, "shape": (rows, bundle.dim)}
-    with (
-        # Written, not mapped: a full disk is then an error, and not a SIGBUS.
-        (folder / "vectors.f16.npy").open("wb") as vectors,
-        pa.OSFile(str(folder / "products.arrow"), "wb") as sink,
-        pa.ipc.new_file(sink, _COLUMNS) as table,
-    ):
-        np.lib.format.write_array_header_1_0(vectors, header)
-        for part in store.rows(digest, _BATCH):
-            builder.add(part.vectors)
-            vectors.write(part.vectors.astype("<f2").tobytes())
-            table.write(pa.record_batch([part.image_ids, part.product_ids], schema=_COLUMNS))
-    builder.write(folder / "index.faiss")
-    return rows, pc.count_distinct(_read_table(folder / "products.arrow")["product_id"]).as_py()
-
-
-def _read_table(path: Path) -> pa.Table:
-    try:
-        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    except (OSError, pa.ArrowException) as exc:
-        raise IndexCorruptError(f"{path} cannot be read: run `vitrine reindex` again") from exc
-
-
-def _read_manifest(folder: Path) -> SnapshotManifest:
-    path = folder / "manifest.json"
-    try:
-        raw = json.loads(path.read_text())
-        if raw["schema_version"] != SNAPSHOT_SCHEMA:
-            raise IndexCorruptError(
-                f"{path} has schema {raw['schema_version']}, this Vitrine reads {SNAPSHOT_SCHEMA}: "
-                "run `vitrine reindex` again"
-            )
-        return SnapshotManifest.model_validate(raw)
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as exc:
-        raise IndexCorruptError(
-            f"{path} cannot be read as a snapshot manifest: run `vitrine reindex` again"
-        ) from exc
-
-
-def _digest_or_none(path: Path) -> str | None:
-    try:
-        return _digest(path)
-    except OSError:
-        return None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-class _Column(Sequence[str]):
-    """An Arrow column of strings, read one by one from the memory map."""
-
-    def __init__(self, column: pa.ChunkedArray) -> None:
-        self._column = column
-
-    def __len__(self) -> int:
-        return len(self._column)
-
-    @overload
-    def __getitem__(self, row: int) -> str: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[str]: ...
-    def __getitem__(self, row: int | slice) -> str | list[str]:
-        if isinstance(row, slice):
-            raise TypeError("rows are read one by one")
-        value: str = self._column[row].as_py()
-        return value
+def _build(
+    folder: Path,
+    version: int,
+    store: ProductStore,
+    bundle: BundleManifest,
+    receipt: Receipt,
+    choice: IndexChoice,
+) -> SnapshotManifest:
+    """Write every file but the manifest, and return that."""
+    sequence, digest = store.sequence(), bundle_digest(bundle)
+    write_rows(folder, store, digest, bundle.dim)
+    products = write_products(folder, store)
+    vectors = read_vectors(folder)
+    spec = spec_for(choice, len(vectors), bundle.dim)
+    build_index(spec.factory, vectors, folder / INDEX)
+    finder = read_finder(folder / INDEX, spec.factory, bundle.dim)
+    points = sweep(FaissIndex(finder, vectors, SearchPoint()), vectors, choice.target_recall)
+    return SnapshotManifest(
+        version=version,
+        bundle_digest=digest,
+        bundle_name=bundle.name,
+        dim=bundle.dim,
+        rows=len(vectors),
+        products=products,
+        index_kind=spec.kind,
+        index_factory=spec.factory,
+        bytes_per_vector=round((folder / INDEX).stat().st_size / max(len(vectors), 1), 1),
+        target_recall=choice.target_recall,
+        operating_points=tuple(points),
+        chosen=choose(points, choice.target_recall),
+        sequence=sequence,
+        built_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        files=digests(folder),
+        receipt=receipt,
+    )

@@ -185,6 +185,12 @@ class SqliteStore:
         with self._file.reading() as db:
             return list(_stored(db, "ORDER BY number LIMIT ?", (limit,)).values())
 
+    def count_products(self) -> int:
+        """How many products there are, with pictures or without."""
+        with self._file.reading() as db:
+            count: int = db.execute("SELECT COUNT(*) FROM products").fetchone()[0]
+        return count
+
     def count_rows(self, bundle_digest: str) -> int:
         """How many (product, picture) pairs have a vector by this bundle."""
         query = (

@@ -11,6 +11,23 @@ ANSWER: JsonDict = {
     "took_ms": 21.4,
     "timings": {"decode": 3.1, "embed": 16.9, "search": 0.6, "products": 0.4},
     "degraded": [],
+    "facets": {
+        "price": {
+            "values": [{"value": 79.9, "count": 12}, {"value": 49, "count": 4}],
+            "missing": 1,
+            "min": 49.0,
+            "max": 79.9,
+        }
+    },
+    "explain": {
+        "filter": {"must": [{"key": "price", "range": {"lte": 90.0}}]},
+        "plan": "selector",
+        "rows": 1800,
+        "kept_rows": 1218,
+        "products": 600,
+        "kept_products": 406,
+        "candidates": 200,
+    },
     "results": [
         {
             "product_id": "demo-000123",
@@ -18,6 +35,7 @@ ANSWER: JsonDict = {
             "image_id": _PICTURE_ID,
             "image_url": f"/v1/images/{_PICTURE_ID}",
             "matched_images": 2,
+            "duplicates": [],
             "product": {
                 "id": "demo-000123",
                 "title": "Halden striped sneakers",

@@ -7,7 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.api.schemas import MAX_LIMIT, Problem, SearchRequest
+from service.api.schemas import Problem
+from service.api.search_request import SearchRequest
 
 _PICTURE = "/9j/4AAQSkZJRgABAQ..."
 _MEANINGS = {
@@ -40,11 +41,20 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {**documented, "default": {"description": "Any other failure.", "content": content}}
 
 
+def _form_options() -> dict[str, Any]:
+    """Describe the fields of a form beside the picture: lists and objects are texts there."""
+    described = SearchRequest.model_json_schema()["properties"]
+    options = {name: dict(schema) for name, schema in described.items() if name != "image_base64"}
+    for name in ("filter", "facets", "exclude_ids"):
+        options[name] = {"type": "string", "description": described[name]["description"]}
+    return options
+
+
 SEARCH_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "One picture: as a file (`curl -F file=@photo.jpg -F limit=3 ...`), "
-        "or as base64 in a form or in JSON.",
+        "or as base64 in a form or in JSON; and which products may be found.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -60,20 +70,22 @@ SEARCH_BODY: dict[str, Any] = {
                             "type": "string",
                             "description": "In place of `file`: the picture, base64.",
                         },
-                        "limit": {
-                            "type": "integer",
-                            "minimum": 1,
-                            "maximum": MAX_LIMIT,
-                            "default": 10,
-                            "description": "Products wanted.",
-                        },
+                        **_form_options(),
                     },
                 },
                 "examples": {
                     "file": {
                         "summary": "A picture as a file",
                         "value": {"file": "(the bytes of photo.jpg)", "limit": 3},
-                    }
+                    },
+                    "filtered": {
+                        "summary": "Among some products, with counts to narrow further by",
+                        "value": {
+                            "file": "(the bytes of photo.jpg)",
+                            "filter": "brand:halden,nordvik price:10..90 -availability:sold_out",
+                            "facets": "brand,price",
+                        },
+                    },
                 },
             },
             "application/json": {
@@ -86,6 +98,21 @@ SEARCH_BODY: dict[str, Any] = {
                     "data_uri": {
                         "summary": "A picture as a data URI",
                         "value": {"image_base64": f"data:image/jpeg;base64,{_PICTURE}"},
+                    },
+                    "filtered": {
+                        "summary": "Among some products, varied, with counts to narrow further by",
+                        "value": {
+                            "image_base64": _PICTURE,
+                            "filter": {
+                                "must": [
+                                    {"key": "brand", "any": ["Halden", "Nordvik"]},
+                                    {"key": "price", "range": {"gte": 10, "lt": 90}},
+                                ],
+                                "must_not": [{"key": "availability", "match": "sold_out"}],
+                            },
+                            "facets": ["brand", "price"],
+                            "diversity": 0.3,
+                        },
                     },
                 },
             },

@@ -1,4 +1,4 @@
-"""The body of a search, multipart or JSON, to a picture and a limit."""
+"""The body of a search, multipart or JSON, to a picture and what is asked of it."""
 
 import base64
 import binascii
@@ -11,18 +11,21 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from service.api.schemas import SearchRequest
+from service.api.search_request import SearchRequest
 from service.core.errors import InvalidQueryError
+from service.pipeline.selecting import SearchOptions
 
-_FIELDS = {"file", "image_base64", "limit"}
+_FIELDS = {"file", *SearchRequest.model_fields}
 
 
 @dataclass(frozen=True, slots=True)
 class PictureQuery:
-    """One encoded picture, and how many products are wanted."""
+    """One encoded picture, and which products are wanted, how many and in what order."""
 
     data: bytes
     limit: int
+    options: SearchOptions
+    explain: bool
 
 
 async def read_query(request: Request, max_part_bytes: int) -> PictureQuery:
@@ -34,6 +37,7 @@ async def read_query(request: Request, max_part_bytes: int) -> PictureQuery:
 
     Raises:
         InvalidQueryError: There is no picture, or more than one, or an unknown field.
+        InvalidFilterError: The filter is malformed.
         RequestValidationError: A field has a wrong type or value.
         HTTPException: 415, neither multipart nor JSON.
     """
@@ -91,7 +95,10 @@ def _from_fields(fields: dict[str, Any], data: bytes | None) -> PictureQuery:
         parsed = SearchRequest.model_validate(values)
     except ValidationError as exc:
         raise RequestValidationError(exc.errors()) from exc
-    return PictureQuery(_decode_base64(parsed.image_base64) if data is None else data, parsed.limit)
+    options = parsed.options()
+    if data is None:
+        data = _decode_base64(parsed.image_base64)
+    return PictureQuery(data, parsed.limit, options, parsed.explain)
 
 
 def _decode_base64(text: str) -> bytes:

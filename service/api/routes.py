@@ -80,11 +80,16 @@ def make_search_routes(
         with admission.admitted():
             query = await read_query(request, max_body_bytes)
             answer = await asyncio.get_running_loop().run_in_executor(
-                serving.searchers, serving.search.by_picture, query.data, query.limit
+                serving.searchers,
+                serving.search.by_picture,
+                query.data,
+                query.limit,
+                query.options,
             )
         metrics.count_answer(answer)
         took_ms = (time.perf_counter() - start) * 1000
-        shown = SearchResponse.of(answer, request.state.request_id, took_ms)
+        explain = query.options.filter if query.explain else None
+        shown = SearchResponse.of(answer, request.state.request_id, took_ms, explain)
         return Response(shown.model_dump_json(), media_type="application/json")
 
     @router.get("/index", summary="The index being served", responses=problems(503))

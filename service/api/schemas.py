@@ -1,27 +1,19 @@
 """The JSON of the REST API; pydantic only here, at the edge."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.examples import ANSWER, PROBLEM
+from service.core.filter_json import as_json
+from service.core.filters import Filter
 from service.core.manifest import SnapshotManifest
 from service.core.types import StoredProduct
+from service.pipeline.facets import Facet
 from service.pipeline.search import Answer, Found
+from service.pipeline.selecting import Plan
 
 MAX_LIMIT = 200
-Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Products wanted.")]
-
-
-class SearchRequest(BaseModel):
-    """A query as JSON."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    image_base64: str = Field(
-        description="The picture, base64; a `data:` URI is accepted too.", min_length=1
-    )
-    limit: Limit = 10
 
 
 class ImageOut(BaseModel):
@@ -94,6 +86,9 @@ class ResultOut(BaseModel):
     image_id: str = Field(description="That picture.")
     image_url: str = Field(description="Where a small copy of it is served.")
     matched_images: int = Field(description="Pictures of the product among the neighbours.")
+    duplicates: list[str] = Field(
+        description="With `collapse`: further products that this one stands for."
+    )
     product: ProductOut
 
     @classmethod
@@ -106,7 +101,58 @@ class ResultOut(BaseModel):
             image_id=hit.image_id,
             image_url=image_url(hit.image_id),
             matched_images=hit.matched_images,
+            duplicates=list(hit.duplicates),
             product=ProductOut.of(found.stored),
+        )
+
+
+class FacetValueOut(BaseModel):
+    """A value and how many products have it."""
+
+    value: str | bool | int | float
+    count: int
+
+
+class FacetOut(BaseModel):
+    """A field over the nearest products that match the filter."""
+
+    values: list[FacetValueOut] = Field(description="Most first, at most 50.")
+    missing: int = Field(description="Products without a value.")
+    min: float | None = Field(description="The least number, of a field of numbers.")
+    max: float | None = Field(description="The greatest number, of a field of numbers.")
+
+    @classmethod
+    def of(cls, facet: Facet) -> "FacetOut":
+        """Show a facet."""
+        values = [FacetValueOut(value=value, count=count) for value, count in facet.values]
+        return cls(values=values, missing=facet.missing, min=facet.least, max=facet.greatest)
+
+
+class ExplainOut(BaseModel):
+    """How a filter was answered."""
+
+    filter: dict[str, Any] = Field(description="As it was understood, in the JSON form.")
+    plan: str = Field(
+        description="The filter keeps `none` or `all`; else the index read each picture kept "
+        "(`scan`), or told them apart while searching (`selector`)."
+    )
+    rows: int = Field(description="Pictures in the index.")
+    kept_rows: int = Field(description="Those of products that match.")
+    products: int = Field(description="Products in the index.")
+    kept_products: int = Field(description="Those that match.")
+    candidates: int = Field(description="Products that were ranked.")
+
+    @classmethod
+    def of(cls, plan: Plan, wanted: Filter) -> "ExplainOut":
+        """Show a plan."""
+        return cls(
+            filter=as_json(wanted),
+            plan=plan.way,
+            rows=plan.rows,
+            kept_rows=plan.kept_rows,
+            products=plan.products,
+            kept_products=plan.kept_products,
+            candidates=plan.candidates,
         )
 
 
@@ -122,11 +168,15 @@ class SearchResponse(BaseModel):
     took_ms: float = Field(description="From the first byte read to the answer, milliseconds.")
     timings: dict[str, float] = Field(description="Milliseconds by stage.")
     degraded: list[str] = Field(description="What was not working, though the answer is whole.")
+    facets: dict[str, FacetOut] = Field(description="By field, where asked for.")
+    explain: ExplainOut | None = Field(description="Where asked for.")
     results: list[ResultOut] = Field(description="Best first; a product appears once.")
 
     @classmethod
-    def of(cls, answer: Answer, request_id: str, took_ms: float) -> "SearchResponse":
-        """Show an answer."""
+    def of(
+        cls, answer: Answer, request_id: str, took_ms: float, explain: Filter | None
+    ) -> "SearchResponse":
+        """Show an answer; with its filter, also how that was answered."""
         return cls(
             request_id=request_id,
             image_id=answer.image_id,
@@ -135,6 +185,8 @@ class SearchResponse(BaseModel):
             took_ms=round(took_ms, 3),
             timings=answer.timings,
             degraded=answer.degraded,
+            facets={key: FacetOut.of(facet) for key, facet in answer.facets.items()},
+            explain=None if explain is None else ExplainOut.of(answer.plan, explain),
             results=[ResultOut.of(found) for found in answer.results],
         )
 

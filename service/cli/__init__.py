@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import demo, evaluate, query, reindex, serve
+from service.cli import demo, evaluate, index, query, reindex, serve
 from service.cli.options import console
-from service.core.errors import VitrineError
+from service.core.errors import IndexRefusedError, VitrineError
 
 app = typer.Typer(
     help="Visual product search: what do we sell that looks like this picture?",
@@ -21,10 +21,13 @@ app.command()(serve.serve)
 app.command()(query.search)
 app.command()(query.embed)
 app.command()(evaluate.evaluate)
+app.add_typer(index.app, name="index")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, of `sys.argv` by default; an error of Vitrine is one line and exit status 2.
+
+    What fails a check that was asked for is status 1.
 
     Raises:
         SystemExit: Always, with the exit status.
@@ -33,4 +36,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(arguments)
     except VitrineError as exc:
         console(stderr=True).print(f"vitrine: {exc}", style="red", soft_wrap=True)
-        sys.exit(2)
+        sys.exit(1 if isinstance(exc, IndexRefusedError) else 2)

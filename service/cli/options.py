@@ -7,6 +7,8 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from service.adapters.golden_file import read_golden
+from service.pipeline.gate import GateOptions
 from service.settings import Settings
 
 DataDir = Annotated[
@@ -17,6 +19,41 @@ Bundle = Annotated[
     Path | None,
     typer.Option(help="Folder of the model bundle. [default: VITRINE_BUNDLE, else the shipped]"),
 ]
+MinCoverage = Annotated[
+    str, typer.Option(help="Share of products that must have a vector, as 90% or 0.9.")
+]
+Golden = Annotated[
+    Path | None,
+    typer.Option(help='JSONL of {"image": path, "expect": [product ids]} that must be found.'),
+]
+MinGolden = Annotated[
+    str, typer.Option(help="Share of the golden queries that must find what is expected.")
+]
+
+
+def gate_options(min_coverage: str, golden: Path | None, min_golden: str) -> GateOptions:
+    """Return what the gate asks, as the command line has it.
+
+    Raises:
+        BadParameter: A share is none.
+        CatalogSourceError: The golden file or one of its pictures cannot be read.
+    """
+    return GateOptions(
+        min_coverage=share("--min-coverage", min_coverage),
+        golden=read_golden(golden) if golden else (),
+        min_golden=share("--min-golden", min_golden),
+    )
+
+
+def share(option: str, text: str) -> float:
+    """Read a share, given as 1% or 0.01; raises BadParameter."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{option} takes 1% or 0.01, not {text!r}") from exc
+    if not 0 <= value <= 1:
+        raise typer.BadParameter(f"{option} must be between 0% and 100%, not {text!r}")
+    return value
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -8,8 +8,11 @@ import typer
 from rich.table import Table
 
 from service.cli.options import Bundle, DataDir, console, settings_with
-from service.core.errors import InvalidQueryError, VitrineError
+from service.core.errors import InvalidFilterError, InvalidQueryError, VitrineError
+from service.core.filter_text import parse_filter_text
+from service.core.filters import Filter
 from service.pipeline.search import Found
+from service.pipeline.selecting import SearchOptions
 from service.wiring import make_text_encoder, serving
 
 
@@ -19,6 +22,10 @@ def search(
     data_dir: DataDir = None,
     bundle: Bundle = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Products wanted.")] = 10,
+    wanted: Annotated[
+        list[str] | None,
+        typer.Option("--filter", help="e.g. 'brand:nike,puma price:10..199'; repeatable."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find the products that look most like a picture, or like what words say."""
@@ -26,12 +33,14 @@ def search(
     text = (text or "").strip()
     if (image is None) == (not text):
         raise InvalidQueryError("search by a picture or by --text: give one of them")
+    options = SearchOptions(filter=_joined(wanted or []))
     with serving(settings) as parts:
         if image is None:
             query = {"text": text}
-            results = parts.search.by_vector(make_text_encoder(settings).encode([text])[0], limit)
+            vector = make_text_encoder(settings).encode([text])[0]
+            results = parts.search.by_vector(vector, limit, options)
         else:
-            answer = parts.search.by_picture(_read(image), limit)
+            answer = parts.search.by_picture(_read(image), limit, options)
             query, results = {"image_id": answer.image_id}, answer.results
     if as_json:
         rows = [
@@ -71,6 +80,18 @@ def embed(
                 typer.echo(f"{path}: {len(vector)} values, [{head}, ...]")
     if failed:
         raise typer.Exit(2)
+
+
+def _joined(texts: list[str]) -> Filter:
+    """Read filters, all of which must hold."""
+    filters = [parse_filter_text(text) for text in texts]
+    if sum(bool(each.should) for each in filters) > 1:
+        raise InvalidFilterError("only one --filter may have `should`: put all into that one")
+    return Filter(
+        must=tuple(c for each in filters for c in each.must),
+        should=tuple(c for each in filters for c in each.should),
+        must_not=tuple(c for each in filters for c in each.must_not),
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -18,8 +18,19 @@ from rich.table import Table
 
 from service.adapters.catalog_columns import parse_mapping
 from service.adapters.catalog_sources import open_source
-from service.cli.options import Bundle, DataDir, console, settings_with
+from service.cli.options import (
+    Bundle,
+    DataDir,
+    Golden,
+    MinCoverage,
+    MinGolden,
+    console,
+    gate_options,
+    settings_with,
+    share,
+)
 from service.core.errors import ReindexFailedError
+from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.types import CatalogSource, Failure
 from service.pipeline.preparing import ThumbnailPolicy
 from service.pipeline.reindex import Outcome, ReindexOptions
@@ -49,15 +60,30 @@ def reindex(
         ThumbnailPolicy,
         typer.Option(help="Small pictures to show: auto keeps all but those behind URLs."),
     ] = ThumbnailPolicy.AUTO,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            help="auto, flat, hnsw, ivf, ivf-rabitq, binary, or a FAISS factory string. "
+            "[default: VITRINE_INDEX, else auto]"
+        ),
+    ] = None,
+    target_recall: Annotated[
+        float, typer.Option(min=0, max=1, help="Recall@10 that the index must reach.")
+    ] = BY_SIZE.target_recall,
+    min_coverage: MinCoverage = "50%",
+    golden: Golden = None,
+    min_golden: MinGolden = "95%",
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
 ) -> None:
     """Bring the index up to the catalogue: only pictures never seen before are embedded."""
-    settings = settings_with(data_dir=data_dir, bundle=bundle)
+    settings = settings_with(data_dir=data_dir, bundle=bundle, index=index)
     options = ReindexOptions(
-        max_failed=_share(max_failed),
+        max_failed=share("--max-failed", max_failed),
         delete_missing=delete_missing,
         thumbnails=thumbnails,
         limits=image_limits(settings),
+        index=IndexChoice(settings.index, target_recall),
+        gate=gate_options(min_coverage, golden, min_golden),
     )
     catalog = open_source(source, columns=parse_mapping(columns or []))
     try:
@@ -79,7 +105,7 @@ def run_reindex(settings: Settings, catalog: CatalogSource, options: ReindexOpti
         TimeRemainingColumn(),
         console=console(stderr=True),
     )
-    with reindexing(settings) as flow, bar:
+    with reindexing(settings, options.index) as flow, bar:
         task = bar.add_task("indexing", total=catalog.total)
         return flow.run(catalog, options, lambda rows: bar.advance(task, rows))
 
@@ -107,8 +133,12 @@ def show_receipt(outcome: Outcome, data_dir: Path, *, as_json: bool = False) -> 
         "products removed": receipt.removed_products,
         "pictures in the index": outcome.snapshot.manifest.rows,
     }
+    chosen = outcome.snapshot.manifest.chosen
     for what, count in rows.items():
         table.add_row(what, f"{count:,}")
+    table.add_row("index", outcome.snapshot.manifest.index_kind)
+    table.add_row("  recall@10", f"{chosen.recall:.4f}")
+    table.add_row("  ms a query", f"{chosen.milliseconds:.3f}")
     table.add_row("seconds", f"{receipt.seconds:.1f}")
     console().print(table)
     _show_failures(outcome.failures)
@@ -121,13 +151,3 @@ def _show_failures(failures: Sequence[Failure]) -> None:
         stderr.print(line, style="yellow", soft_wrap=True)
     if len(failures) > _SHOWN_FAILURES:
         stderr.print(f"... and {len(failures) - _SHOWN_FAILURES} more; --json lists all")
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError as exc:
-        raise typer.BadParameter(f"--max-failed takes 1% or 0.01, not {text!r}") from exc
-    if not 0 <= share <= 1:
-        raise typer.BadParameter(f"--max-failed must be between 0% and 100%, not {text!r}")
-    return share

@@ -6,12 +6,15 @@
     │   ├── CorruptImageError          truncated or damaged
     │   └── ImageTooLargeError         bytes, pixels or aspect ratio beyond the limits
     ├── InvalidQueryError            a request that cannot be answered as asked
+    │   └── InvalidFilterError         a filter that is malformed, or asks of fields there are not
     ├── ProductNotFoundError
     ├── ImageNotFoundError
     ├── CatalogSourceError           a source that cannot be read, or lacks a column
     ├── FetchError                   an image URL that could not be downloaded
     ├── IndexUnavailableError        nothing has been indexed yet
     ├── IndexCorruptError            a snapshot that contradicts its manifest
+    ├── IndexChoiceError             a kind of index that cannot be built
+    ├── IndexRefusedError            a snapshot that is not good enough to serve
     ├── BundleError                  a model bundle that cannot be trusted
     │   └── BundleMismatchError        index and bundle come from different models
     ├── ProviderUnavailableError     the execution provider asked for is not in use
@@ -65,6 +68,12 @@ class InvalidQueryError(VitrineError):
     code = "invalid_query"
 
 
+class InvalidFilterError(InvalidQueryError):
+    """A filter or facet is malformed, or asks of a field what it cannot answer."""
+
+    code = "invalid_filter"
+
+
 class ProductNotFoundError(VitrineError):
     """No product has this id."""
 
@@ -99,6 +108,18 @@ class IndexCorruptError(VitrineError):
     """A snapshot contradicts its own manifest."""
 
     code = "index_corrupt"
+
+
+class IndexChoiceError(VitrineError):
+    """The kind of index that was asked for cannot be built."""
+
+    code = "index_choice"
+
+
+class IndexRefusedError(VitrineError):
+    """A snapshot failed a check of the gate, so it does not serve."""
+
+    code = "index_refused"
 
 
 class BundleError(VitrineError):

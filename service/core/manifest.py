@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from service.core.gate import Gate, Truncation
 
 BUNDLE_SCHEMA = 1
-SNAPSHOT_SCHEMA = 1
+SNAPSHOT_SCHEMA = 2
 
 
 class _Strict(BaseModel):
@@ -176,8 +176,44 @@ class Receipt(_Strict):
     seconds: float
 
 
+class SearchPoint(_Strict):
+    """How hard an index looks; a knob that its kind lacks is None.
+
+    Attributes:
+        ef_search: Nodes of an HNSW graph kept in sight.
+        nprobe: Lists of an inverted file looked into.
+        depth: Candidates rescored exactly for each result asked for; 1 where codes are exact.
+    """
+
+    ef_search: int | None = Field(default=None, ge=1)
+    nprobe: int | None = Field(default=None, ge=1)
+    depth: int = Field(default=1, ge=1)
+
+
+class OperatingPoint(_Strict):
+    """What a way of searching was measured to be worth.
+
+    Attributes:
+        recall: Share of the ten true neighbours found, 0-1 (`recall@10`).
+        milliseconds: A query, on one thread.
+    """
+
+    search: SearchPoint
+    recall: float = Field(ge=0.0, le=1.0)
+    milliseconds: float = Field(ge=0.0)
+
+
 class SnapshotManifest(_Strict):
-    """`manifest.json` of a snapshot: what was built, from what, by which model."""
+    """`manifest.json` of a snapshot: what was built, from what, by which model.
+
+    Attributes:
+        index_kind: What was asked for, or what `auto` picked.
+        index_factory: The same as FAISS names it.
+        bytes_per_vector: Of the index file; the vectors kept beside it take `2 * dim` more.
+        target_recall: What the gate asks of `chosen`.
+        operating_points: Everything that was measured.
+        chosen: The point that serves: the cheapest that reaches the target, or else the best.
+    """
 
     schema_version: int = SNAPSHOT_SCHEMA
     version: int
@@ -186,7 +222,12 @@ class SnapshotManifest(_Strict):
     dim: int
     rows: int
     products: int
+    index_kind: str = "flat"
     index_factory: str
+    bytes_per_vector: float = 0.0
+    target_recall: float = 0.0
+    operating_points: tuple[OperatingPoint, ...] = ()
+    chosen: OperatingPoint = OperatingPoint(search=SearchPoint(), recall=1.0, milliseconds=0.0)
     sequence: int
     built_at: str
     files: dict[str, str]

@@ -32,3 +32,17 @@ class Task:
     aliases: Mapping[str, frozenset[str]]
     queries: Callable[[], Iterable[Item]]
     gallery: Callable[[], Iterable[Item]]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenQuery:
+    """A picture whose answer is known: one of these products must be found.
+
+    Attributes:
+        name: What to call it in a message.
+        data: The encoded picture.
+    """
+
+    name: str
+    data: bytes
+    expect: frozenset[str]

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
+from service.core.manifest import BundleManifest
 
 Scalar = str | int | float | bool
 AttributeValue = Scalar | tuple[Scalar, ...]
@@ -36,6 +36,15 @@ class Product:
     availability: str = ""
     url: str = ""
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, AttributeValue | None]:
+        """Return every field and attribute by the flat name that filters use; "" is kept."""
+        own = {name: getattr(self, name) for name in FIELDS}
+        return {**self.attributes, **own}
+
+
+FIELDS = ("id", "title", "category", "brand", "price", "currency", "availability", "url")
+"""What every product has; an attribute of such a name is hidden by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +97,22 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One product found: its best picture's cosine similarity, -1..1."""
+    """One product found.
+
+    Attributes:
+        image_id: Its best picture.
+        similarity: Cosine of that picture, -1..1.
+        matched_images: Its pictures among the neighbours.
+        row: Of that picture in the index.
+        duplicates: Other products found that have nearly the same picture, if so asked.
+    """
 
     product_id: str
     image_id: str
     similarity: float
     matched_images: int
+    row: int
+    duplicates: tuple[str, ...] = ()
 
 
 class Encoder(Protocol):
@@ -124,18 +143,6 @@ class TextEncoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Embed n texts into (n, dim) unit vectors."""
-        ...
-
-
-class VectorIndex(Protocol):
-    """Nearest neighbours by cosine similarity; searches in parallel are safe."""
-
-    def __len__(self) -> int:
-        """Vectors held."""
-        ...
-
-    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
-        """Return similarities and row numbers, both (n, min(limit, len)), best first."""
         ...
 
 
@@ -193,6 +200,10 @@ class ProductStore(Protocol):
         """Return the first products by insertion."""
         ...
 
+    def count_products(self) -> int:
+        """How many products there are, with pictures or without."""
+        ...
+
     def count_rows(self, bundle_digest: str) -> int:
         """How many (product, picture) pairs have a vector by this bundle."""
         ...
@@ -229,36 +240,6 @@ class VectorRows:
     image_ids: list[str]
     product_ids: list[str]
     vectors: Vectors
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One immutable version of the index, loaded; row i of all three belongs together."""
-
-    manifest: SnapshotManifest
-    index: VectorIndex
-    image_ids: Sequence[str]
-    product_ids: Sequence[str]
-
-
-class SnapshotStore(Protocol):
-    """Versions of the index on disk, one of which is current."""
-
-    def current(self) -> int | None:
-        """Return the serving version, or None before the first reindex."""
-        ...
-
-    def load(self, version: int) -> Snapshot:
-        """Read and verify a version; raises IndexCorruptError."""
-        ...
-
-    def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
-        """Write a new version from the store's vectors and read it back, not yet current."""
-        ...
-
-    def promote(self, version: int) -> None:
-        """Make a version current, atomically and durably."""
-        ...
 
 
 @runtime_checkable

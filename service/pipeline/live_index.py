@@ -1,12 +1,18 @@
 """The snapshot that is being served, replaced whole when another becomes current."""
 
+from contextlib import suppress
 from threading import Event, Lock, Thread
 
 import structlog
 
-from service.core.errors import BundleMismatchError, IndexUnavailableError, VitrineError
+from service.core.errors import (
+    BundleMismatchError,
+    IndexCorruptError,
+    IndexUnavailableError,
+    VitrineError,
+)
 from service.core.manifest import SnapshotManifest
-from service.core.types import Snapshot, SnapshotStore
+from service.core.snapshot import Snapshot, SnapshotStore
 
 _log = structlog.get_logger()
 
@@ -50,7 +56,11 @@ class LiveIndex:
         return self._snapshot
 
     def refresh(self) -> None:
-        """Load the current version if it is another; one that is refused leaves the old serving."""
+        """Load the current version if it is another; one that is refused leaves the old serving.
+
+        A process that was started after that takes the newest version before it which is whole and
+        of its own bundle. So an old bundle keeps its index until it is replaced together with it.
+        """
         with self._refreshing:
             try:
                 version = self._snapshots.current()
@@ -63,6 +73,8 @@ class LiveIndex:
                 self._refused = self._problem = None
             except VitrineError as exc:
                 self._problem = exc
+                if self._snapshot is None:
+                    self._snapshot = self._before()
 
     def watch(self, interval_seconds: float) -> Thread:
         """Refresh in a background thread until `close`; log each new problem once."""
@@ -83,6 +95,14 @@ class LiveIndex:
     def close(self) -> None:
         """Stop watching."""
         self._stop.set()
+
+    def _before(self) -> Snapshot | None:
+        """Return the newest version that served before and may still, if there is one."""
+        with suppress(IndexCorruptError):  # CURRENT itself
+            for version in self._snapshots.history()[1:]:
+                with suppress(IndexCorruptError, BundleMismatchError):
+                    return self._load(version)
+        return None
 
     def _load(self, version: int) -> Snapshot:
         snapshot = self._snapshots.load(version)

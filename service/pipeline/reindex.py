@@ -1,7 +1,7 @@
 """The catalogue flow, top to bottom.
 
     source rows -> bytes -> digest -> known? | decode -> preprocess -> encoder -> store
-                -> snapshot vN+1 -> read back and verified -> promoted
+                -> snapshot vN+1 -> read back and verified -> gate -> promoted
 
 Up to the encoder, rows are prepared by a pool a window ahead (`preparing`). Everything embedded is
 committed batch by batch: an interrupted run loses at most a batch and the next one embeds only what
@@ -21,7 +21,9 @@ from service.core.errors import (
     ReindexFailedError,
 )
 from service.core.image import ImageLimits
+from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import Receipt
+from service.core.snapshot import Snapshot, SnapshotStore
 from service.core.types import (
     CatalogSource,
     Encoder,
@@ -29,11 +31,10 @@ from service.core.types import (
     ImageFetcher,
     Pixels,
     ProductStore,
-    Snapshot,
-    SnapshotStore,
     Thumbnail,
     ThumbnailStore,
 )
+from service.pipeline.gate import GateOptions, inspect, require
 from service.pipeline.preparing import Prepared, Preparer, ThumbnailPolicy
 
 _BATCH = 32
@@ -48,12 +49,16 @@ class ReindexOptions:
         max_failed: Share of the pictures that may fail before nothing is promoted, 0-1.
         delete_missing: Remove products that the source no longer has.
         thumbnails: Of which pictures a small copy is kept.
+        index: What kind of index is built, and the recall it must reach.
+        gate: What else the snapshot must be worth to go live.
     """
 
     max_failed: float = 0.01
     delete_missing: bool = False
     thumbnails: ThumbnailPolicy = ThumbnailPolicy.AUTO
     limits: ImageLimits = field(default_factory=ImageLimits)
+    index: IndexChoice = BY_SIZE
+    gate: GateOptions = field(default_factory=GateOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,8 @@ class Reindex:
             CatalogSourceError: The source cannot be read, or has no picture.
             ReindexFailedError: Too many pictures failed. What was embedded is kept for the next
                 run; the serving version stays.
+            IndexChoiceError: The kind of index asked for cannot be built of so few vectors.
+            IndexRefusedError: The gate refused the snapshot, which is kept to be looked at.
         """
         start = time.monotonic()
         try:
@@ -133,8 +140,10 @@ class Reindex:
             removed_products=removed,
             seconds=round(time.monotonic() - start, 2),
         )
-        snapshot = self.snapshots.build(self.store, self.encoder.manifest, receipt)
-        self.snapshots.promote(snapshot.manifest.version)
+        snapshot = self.snapshots.build(self.store, self.encoder.manifest, receipt, options.index)
+        version = snapshot.manifest.version
+        require(inspect(snapshot, self.store, self.encoder, options.gate), version)
+        self.snapshots.promote(version)
         return Outcome(receipt, counts.failures, snapshot)
 
     def _update_store(

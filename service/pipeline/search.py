@@ -1,7 +1,8 @@
 """The query flow, top to bottom.
 
 bytes -> digest -> cached vector | decode -> preprocess -> batcher -> vector
-      -> nearest rows of the live snapshot -> best picture per product -> products -> answer
+      -> nearest products of the live snapshot that match the filter (`selecting`)
+      -> what the store says of them -> answer
 """
 
 import time
@@ -16,11 +17,14 @@ from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.manifest import SnapshotManifest
 from service.core.preprocess import decode_for, preprocess
-from service.core.ranking import best_per_product
-from service.core.types import Encoder, Hit, ProductStore, Snapshot, StoredProduct
+from service.core.snapshot import Snapshot
+from service.core.types import Encoder, Hit, ProductStore, StoredProduct
 from service.pipeline.batching import Batcher
 from service.pipeline.embedding_cache import EmbeddingCache
+from service.pipeline.facets import Facet
+from service.pipeline.filtering import Filtering, Kept
 from service.pipeline.live_index import LiveIndex
+from service.pipeline.selecting import PLAIN, Plan, SearchOptions, Selected, select
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Answer:
         image_id: Of the query picture.
         index: Manifest of the snapshot that answered.
         results: Best first.
+        facets: Counts by field, where asked for.
+        plan: How the filter was answered.
         timings: Milliseconds by stage; `cached` appears instead of decode and embed.
         degraded: What was not working, though the answer is complete.
     """
@@ -46,6 +52,8 @@ class Answer:
     image_id: str
     index: SnapshotManifest
     results: list[Found]
+    facets: dict[str, Facet]
+    plan: Plan
     timings: dict[str, float]
     degraded: list[str]
 
@@ -79,50 +87,77 @@ class Search:
     live: LiveIndex
     store: ProductStore
     limits: ImageLimits
+    filtering: Filtering = field(default_factory=Filtering)
 
-    def by_picture(self, data: bytes, limit: int) -> Answer:
+    def by_picture(self, data: bytes, limit: int, options: SearchOptions = PLAIN) -> Answer:
         """Find the products that look most like a picture.
 
         Args:
             data: The encoded picture.
             limit: Products wanted, at least 1.
+            options: Which products, and in what order.
 
         Raises:
             InvalidImageError: The bytes are no picture that is accepted.
+            InvalidFilterError: The filter or a facet asks of a field what it cannot answer.
             IndexUnavailableError: Nothing was indexed yet.
         """
         snapshot = self.live.snapshot()
         clock = _Clock()
+        kept = self._kept(snapshot, options, clock)  # before the picture, which costs much more
         embedding = self._embed(data, clock)
+        selected, results = self._found(snapshot, embedding.vector, limit, options, kept, clock)
         return Answer(
             image_id=embedding.image_id,
             index=snapshot.manifest,
-            results=self._found(snapshot, embedding.vector, limit, clock),
+            results=results,
+            facets=selected.facets,
+            plan=selected.plan,
             timings=clock.milliseconds,
             degraded=["cache"] if self.cache.degraded else [],
         )
 
-    def by_vector(self, vector: NDArray[np.float32], limit: int) -> list[Found]:
+    def by_vector(
+        self, vector: NDArray[np.float32], limit: int, options: SearchOptions = PLAIN
+    ) -> list[Found]:
         """Find the products nearest to a (dim,) unit vector, a text's for one, best first.
 
         Raises:
             IndexUnavailableError: Nothing was indexed yet.
+            InvalidFilterError: The filter or a facet asks of a field what it cannot answer.
         """
-        return self._found(self.live.snapshot(), vector, limit, _Clock())
+        snapshot, clock = self.live.snapshot(), _Clock()
+        kept = self._kept(snapshot, options, clock)
+        return self._found(snapshot, vector, limit, options, kept, clock)[1]
 
     def embed(self, data: bytes) -> Embedding:
         """Embed a picture as a query; raises as `by_picture`."""
         return self._embed(data, _Clock())
 
+    def _kept(self, snapshot: Snapshot, options: SearchOptions, clock: _Clock) -> Kept | None:
+        for key in options.facets:
+            snapshot.fields.values(key, np.empty(0, np.int32))  # raises where there is none
+        if not options.filter:
+            return None
+        with clock.stage("filter"):
+            return self.filtering.kept(snapshot, options.filter)
+
     def _found(
-        self, snapshot: Snapshot, vector: NDArray[np.float32], limit: int, clock: _Clock
-    ) -> list[Found]:
+        self,
+        snapshot: Snapshot,
+        vector: NDArray[np.float32],
+        limit: int,
+        options: SearchOptions,
+        kept: Kept | None,
+        clock: _Clock,
+    ) -> tuple[Selected, list[Found]]:
         with clock.stage("search"):
-            hits = nearest_products(snapshot, vector, limit)
+            selected = select(snapshot, vector, limit, options, kept)
         with clock.stage("products"):
-            stored = self.store.get_many([hit.product_id for hit in hits])
+            stored = self.store.get_many([hit.product_id for hit in selected.hits])
         # A product deleted since the snapshot was built is not shown.
-        return [Found(h, stored[h.product_id]) for h in hits if h.product_id in stored]
+        shown = [Found(h, stored[h.product_id]) for h in selected.hits if h.product_id in stored]
+        return selected, shown
 
     def _embed(self, data: bytes, clock: _Clock) -> Embedding:
         image_id = image_digest(data)
@@ -137,16 +172,3 @@ class Search:
                 vector = self.batcher.encode(pixels)
             self.cache.set(image_id, vector)
         return Embedding(image_id, vector)
-
-
-def nearest_products(snapshot: Snapshot, vector: NDArray[np.float32], limit: int) -> list[Hit]:
-    """Return up to `limit` distinct products, asking for more rows until there are that many."""
-    rows = len(snapshot.index)
-    wanted = 2 * limit
-    while rows:
-        similarities, found = snapshot.index.search(vector[np.newaxis], min(wanted, rows))
-        hits = best_per_product(similarities[0], found[0], snapshot.image_ids, snapshot.product_ids)
-        if len(hits) >= limit or wanted >= rows:
-            return hits[:limit]
-        wanted *= 4
-    return []

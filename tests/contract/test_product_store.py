@@ -76,9 +76,17 @@ def test_an_empty_store_answers(store: ProductStore) -> None:
     assert store.get_many([]) == {}
     assert store.list_products(10) == []
     assert store.count_rows(BUNDLE) == 0
+    assert store.count_products() == 0
     assert list(store.rows(BUNDLE, 10)) == []
     assert store.sequence() == 0
     assert not store.has_embedding(image("a"), BUNDLE)
+
+
+def test_products_are_counted_with_pictures_or_without(store: ProductStore) -> None:
+    fill(store, {"a": "xy", "b": ""})
+    assert store.count_products() == 2
+    fill(store, {"b": ""}, delete_missing=True)
+    assert store.count_products() == 1
 
 
 def test_a_product_comes_back_as_it_was(store: ProductStore) -> None:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from service.adapters.snapshots import SnapshotFolder
-from service.core.errors import IndexCorruptError
+from service.core.errors import IndexCorruptError, InvalidFilterError
+from service.core.filters import Condition, Filter, OneOf
 from service.core.keys import bundle_digest
 from service.core.manifest import Receipt
-from service.core.types import Product, SnapshotStore
+from service.core.snapshot import SnapshotStore
+from service.core.types import Product
 from support.fakes import FakeProductStore, FakeSnapshots, fake_manifest
 
 BUNDLE = fake_manifest()
@@ -32,7 +34,7 @@ def filled_store(count: int = 5) -> FakeProductStore:
     store = FakeProductStore()
     run = store.begin_run()
     for i in range(count):
-        store.put(Product(id=f"p{i}"), run)
+        store.put(Product(id=f"p{i}", title=f"Product {i}"), run)
         for j in (i, i + 1):
             store.add_image(f"p{i}", f"{j:064x}", run)
     store.put_embeddings(DIGEST, {f"{j:064x}": vector for j, vector in enumerate(vectors)})
@@ -66,6 +68,27 @@ def test_row_i_of_all_three_belongs_together(snapshots: SnapshotStore) -> None:
     assert [rows.image_ids[row] for (row,) in found.tolist()] == rows.image_ids
 
 
+def test_every_row_knows_its_vector_its_product_and_the_product_s_fields(
+    snapshots: SnapshotStore,
+) -> None:
+    store = filled_store()
+    snapshot = snapshots.load(snapshots.build(store, BUNDLE, RECEIPT).manifest.version)
+    (rows,) = store.rows(DIGEST, 100)
+    some = np.array([7, 0, 7, 3], np.int64)
+    taken = snapshot.vectors.take(some)
+    assert (taken.dtype, snapshot.product_rows.dtype) == (np.float32, np.int32)
+    np.testing.assert_allclose(taken, rows.vectors[some], atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(taken, axis=1), 1, atol=1e-6)
+    assert snapshot.vectors.take(some[:0]).shape == (0, BUNDLE.dim)
+    assert len(snapshot.fields) == 5
+    assert snapshot.fields.values("id", snapshot.product_rows) == rows.product_ids
+    second = Filter(must=(Condition("title", OneOf(("product 2",))),))
+    kept = snapshot.fields.matching(second)[snapshot.product_rows]
+    assert [rows.product_ids[row] for row in np.flatnonzero(kept)] == ["p2", "p2"]
+    with pytest.raises(InvalidFilterError, match=r"no field 'colour'.* id, title, category"):
+        snapshot.fields.values("colour", snapshot.product_rows)
+
+
 def test_a_version_serves_only_when_promoted(snapshots: SnapshotStore) -> None:
     first = snapshots.build(filled_store(), BUNDLE, RECEIPT).manifest.version
     assert snapshots.current() is None
@@ -80,7 +103,24 @@ def test_a_version_serves_only_when_promoted(snapshots: SnapshotStore) -> None:
     assert snapshots.current() == first
 
 
+def test_a_rollback_goes_to_what_served_before(snapshots: SnapshotStore) -> None:
+    assert snapshots.history() == ()
+    versions = [snapshots.build(filled_store(), BUNDLE, RECEIPT).manifest.version for _ in "123"]
+    first, refused, second = versions
+    snapshots.promote(first)
+    snapshots.promote(second)
+    assert snapshots.history() == (second, first)
+    assert snapshots.roll_back() == first == snapshots.current()
+    assert snapshots.roll_back() is None
+    assert snapshots.current() == first
+    snapshots.promote(refused)
+    snapshots.promote(first)
+    assert snapshots.history() == (first, refused)
+
+
 def test_an_empty_catalogue_makes_an_empty_index(snapshots: SnapshotStore) -> None:
     snapshot = snapshots.build(FakeProductStore(), BUNDLE, RECEIPT)
     assert (len(snapshot.index), len(snapshot.product_ids)) == (0, 0)
+    assert len(snapshot.fields) == len(snapshot.vectors) == len(snapshot.product_rows) == 0
+    assert snapshot.fields.matching(Filter()).shape == (0,)
     assert (snapshot.manifest.rows, snapshot.manifest.products) == (0, 0)

@@ -123,6 +123,52 @@ def test_a_form_that_cannot_be_answered(client: httpx.Client, files: list, detai
 
 
 @pytest.mark.parametrize(
+    ("options", "code", "detail"),
+    [
+        ({"filter": "brand"}, "invalid_filter", "filter at 'brand': clauses are key:value"),
+        ({"filter": '{"must": 3}'}, "invalid_filter", "filter.must must be a list"),
+        ({"filter": "{"}, "invalid_filter", "filter is not JSON"),
+        ({"filter": "made_of:wool"}, "invalid_filter", "no field 'made_of'; .*id, title, .*colour"),
+        ({"filter": "colour:1..2"}, "invalid_filter", "'colour' holds texts, and a range needs"),
+        ({"filter": "price:cheap"}, "invalid_filter", "'price' holds numbers, and 'cheap' is none"),
+        ({"facets": "brand,made_of"}, "invalid_filter", "no field 'made_of'"),
+        ({"facets": ",".join("abcdefghijklmnopqrstu")}, "invalid_query", "facets: .*at most 20"),
+        ({"facets": "brand,"}, "invalid_query", "facets.1: .*at least 1 char"),
+        ({"exclude_ids": "[" * 50_000}, "invalid_query", "exclude_ids: "),
+        ({"exclude_ids": "[1]"}, "invalid_query", "exclude_ids.0: .*string"),
+        ({"diversity": "1.5"}, "invalid_query", "diversity: .*less than or equal to 1"),
+        ({"collapse": "0"}, "invalid_query", "collapse: .*greater than 0"),
+        ({"offset": "1001"}, "invalid_query", "offset: .*less than or equal to 1000"),
+        ({"min_similarity": "nan"}, "invalid_query", "min_similarity: "),
+        ({"explain": "perhaps"}, "invalid_query", "explain: .*boolean"),
+    ],
+)
+def test_options_that_cannot_be_answered(
+    client: httpx.Client, options: dict[str, str], code: str, detail: str
+):
+    answer = client.post("/v1/search", files={"file": PICTURE}, data=options)
+
+    check(answer, 422, code, detail)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "detail"),
+    [
+        ({"must": [{"key": "brand"}]}, "invalid_filter", r"filter.must\[0\] needs one of match"),
+        ({"must": [{"key": "made_of", "match": "wool"}]}, "invalid_filter", "no field 'made_of'"),
+        ([], "invalid_query", "filter"),
+        (3, "invalid_query", "filter"),
+    ],
+)
+def test_a_filter_in_json_that_cannot_be_answered(
+    client: httpx.Client, wanted: object, code: str, detail: str
+):
+    answer = client.post("/v1/search", json={"image_base64": BASE64, "filter": wanted})
+
+    check(answer, 422, code, detail)
+
+
+@pytest.mark.parametrize(
     ("body", "detail"),
     [
         ('{"limit": 3}', "no picture"),

@@ -11,7 +11,8 @@ from fastapi.openapi.models import OpenAPI
 from starlette.testclient import TestClient
 
 from service.api.app import create_app
-from service.api.schemas import Problem, SearchRequest, SearchResponse
+from service.api.schemas import Problem, SearchResponse
+from service.api.search_request import SearchRequest
 from service.settings import Settings
 from service.wiring import serving
 

@@ -4,11 +4,14 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.errors import FetchError, IndexCorruptError
+from service.core.errors import FetchError, IndexCorruptError, InvalidFilterError
+from service.core.filters import Condition, Exists, Filter, OneOf, Range, text_of
+from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.keys import bundle_digest
 from service.core.manifest import (
     BundleManifest,
@@ -18,12 +21,15 @@ from service.core.manifest import (
     SnapshotManifest,
     Tier,
 )
+from service.core.snapshot import Snapshot
 from service.core.types import (
+    FIELDS,
+    AttributeValue,
     CatalogRow,
     Pixels,
     Product,
     ProductStore,
-    Snapshot,
+    Scalar,
     StoredProduct,
     Thumbnail,
     VectorRows,
@@ -156,6 +162,9 @@ class FakeProductStore:
     def list_products(self, limit: int) -> list[StoredProduct]:
         return self._stored()[:limit]
 
+    def count_products(self) -> int:
+        return len(self._committed.products)
+
     def count_rows(self, bundle_digest: str) -> int:
         return len(self._rows(bundle_digest))
 
@@ -213,10 +222,102 @@ class BruteForceIndex:
     def __len__(self) -> int:
         return len(self._vectors)
 
-    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:
-        similarities = vectors @ self._vectors.T
-        order = np.argsort(-similarities, axis=1, kind="stable")[:, :limit].astype(np.int64)
-        return np.take_along_axis(similarities, order, axis=1), order
+    def search(
+        self, vectors: Vectors, limit: int, rows: NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        kept = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
+        similarities = vectors @ self._vectors[kept].T
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :limit]
+        return np.take_along_axis(similarities, order, axis=1), kept[order].astype(np.int64)
+
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        return "scan"
+
+
+class FakeVectors:
+    """Satisfies `IndexedVectors` with an array."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def take(self, rows: NDArray[np.int64]) -> Vectors:
+        return self._vectors[rows]
+
+
+class FakeFields:
+    """Satisfies `ProductFields` with a loop over products; the rules of docs/filters.md, plainly.
+
+    A field is a number where all its values are; `numbers` names more, which hold digits as text.
+    """
+
+    def __init__(self, products: Sequence[Product], numbers: Collection[str] = ()) -> None:
+        self._fields = [product.fields() for product in products]
+        self._keys = [*FIELDS, *sorted({k for f in self._fields for k in f} - set(FIELDS))]
+        self._numbers = {"price", *numbers}
+        for key in self._keys[len(FIELDS) :]:
+            values = [v for fields in self._fields for v in each(fields.get(key))]
+            if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+                self._numbers.add(key)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def matching(self, wanted: Filter) -> NDArray[np.bool_]:
+        for condition in wanted:
+            self._check(condition.key)
+        return np.array([self._matches(fields, wanted) for fields in self._fields], np.bool_)
+
+    def values(self, key: str, products: NDArray[np.int32]) -> list[AttributeValue | None]:
+        self._check(key)
+        return [self._value(key, self._fields[product].get(key)) for product in products]
+
+    def _value(self, key: str, value: AttributeValue | None) -> AttributeValue | None:
+        kept = [float(v) if key in self._numbers else v for v in each(value)]
+        if isinstance(value, tuple):
+            return tuple(kept) or None
+        return kept[0] if kept else None
+
+    def _check(self, key: str) -> None:
+        if key not in self._keys:
+            raise InvalidFilterError(
+                f"there is no field {key!r}; known are {', '.join(self._keys)}"
+            )
+
+    def _matches(self, fields: dict[str, AttributeValue | None], wanted: Filter) -> bool:
+        return (
+            all(self._holds(fields, c) for c in wanted.must)
+            and (not wanted.should or any(self._holds(fields, c) for c in wanted.should))
+            and not any(self._holds(fields, c) for c in wanted.must_not)
+        )
+
+    def _holds(self, fields: dict[str, AttributeValue | None], condition: Condition) -> bool:
+        values = each(fields.get(condition.key))
+        match condition.test:
+            case Exists(wanted):
+                return bool(values) is wanted
+            case Range(gt, gte, lt, lte):
+                return any(
+                    (gt is None or v > gt)
+                    and (gte is None or v >= gte)
+                    and (lt is None or v < lt)
+                    and (lte is None or v <= lte)
+                    for v in map(float, values)
+                )
+            case OneOf(wanted) if condition.key in self._numbers:
+                return any(float(v) == float(w) for v in values for w in wanted)
+            case OneOf(wanted) if condition.key in ("id", "url"):
+                return any(v in wanted for v in values)
+            case OneOf(wanted):
+                return any(text_of(v).lower() == w.lower() for v in values for w in wanted)
+
+
+def each(value: AttributeValue | None) -> list[Scalar]:
+    """The values of a field that count: not "" and not None."""
+    values = value if isinstance(value, tuple) else (value,)
+    return [v for v in values if v is not None and v != ""]
 
 
 class FakeSnapshots:
@@ -225,21 +326,40 @@ class FakeSnapshots:
     def __init__(self) -> None:
         self.versions: dict[int, Snapshot] = {}
         self.damaged: set[int] = set()
-        self._current: int | None = None
+        self._history: tuple[int, ...] = ()
 
     def current(self) -> int | None:
-        return self._current
+        return self._history[0] if self._history else None
+
+    def history(self) -> tuple[int, ...]:
+        return self._history
+
+    def roll_back(self) -> int | None:
+        if len(self._history) < 2:
+            return None
+        self._history = self._history[1:]
+        return self._history[0]
 
     def load(self, version: int) -> Snapshot:
         if version in self.damaged or version not in self.versions:
             raise IndexCorruptError(f"v{version:06d} is missing or damaged")
         return self.versions[version]
 
-    def build(self, store: ProductStore, bundle: BundleManifest, receipt: Receipt) -> Snapshot:
+    def build(
+        self,
+        store: ProductStore,
+        bundle: BundleManifest,
+        receipt: Receipt,
+        choice: IndexChoice = BY_SIZE,
+    ) -> Snapshot:
         digest = bundle_digest(bundle)
         parts = list(store.rows(digest, 1000))
         product_ids = [id_ for part in parts for id_ in part.product_ids]
-        vectors = [np.empty((0, bundle.dim), np.float32), *(part.vectors for part in parts)]
+        unique = list(dict.fromkeys(product_ids))
+        stored = store.get_many(unique)
+        vectors = np.concatenate(
+            [np.empty((0, bundle.dim), np.float32), *(part.vectors for part in parts)]
+        )
         manifest = SnapshotManifest(
             version=max(self.versions, default=0) + 1,
             bundle_digest=digest,
@@ -247,7 +367,9 @@ class FakeSnapshots:
             dim=bundle.dim,
             rows=len(product_ids),
             products=len(set(product_ids)),
+            index_kind="flat" if choice.kind == "auto" else choice.kind,
             index_factory="Flat",
+            target_recall=choice.target_recall,
             sequence=store.sequence(),
             built_at="2024-01-01T00:00:00+00:00",
             files={},
@@ -255,15 +377,18 @@ class FakeSnapshots:
         )
         snapshot = Snapshot(
             manifest,
-            BruteForceIndex(np.concatenate(vectors)),
+            BruteForceIndex(vectors),
             [id_ for part in parts for id_ in part.image_ids],
             product_ids,
+            FakeVectors(vectors),
+            np.array([unique.index(id_) for id_ in product_ids], np.int32),
+            FakeFields([stored[id_].product for id_ in unique]),
         )
         self.versions[manifest.version] = snapshot
         return snapshot
 
     def promote(self, version: int) -> None:
-        self._current = version
+        self._history = (version, *(v for v in self._history if v != version))
 
 
 class FakeCache:

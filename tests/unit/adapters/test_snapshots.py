@@ -11,14 +11,21 @@ import numpy as np
 import pytest
 
 from service.adapters.snapshots import SnapshotFolder
-from service.core.errors import IndexCorruptError, StoreError
+from service.core.errors import IndexChoiceError, IndexCorruptError, StoreError
+from service.core.index_choice import IndexChoice
 from service.core.keys import bundle_digest
-from service.core.manifest import Receipt
+from service.core.manifest import SNAPSHOT_SCHEMA, Receipt
 from service.core.types import Product
 from support.fakes import FakeProductStore, fake_manifest
 
 BUNDLE = fake_manifest()
-FILES = ("index.faiss", "vectors.f16.npy", "products.arrow")
+FILES = (
+    "index.faiss",
+    "vectors.f16.npy",
+    "products.arrow",
+    "attributes.arrow",
+    "product_rows.npy",
+)
 RECEIPT = Receipt(
     products=30, seen=30, embedded=30, reused=0, failed=0, removed_products=0, seconds=1
 )
@@ -119,6 +126,7 @@ def test_a_file_that_is_not_whole_is_refused_and_named(
     "change",
     [
         {"rows": 29},
+        {"products": 29},
         {"dim": 31},
         {"version": 2},
         {"files": {}},
@@ -140,12 +148,14 @@ def test_a_manifest_that_contradicts_the_files_is_refused(
         snapshots.load(1)
 
 
-def test_a_manifest_of_a_newer_vitrine_is_named_as_such(
-    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+@pytest.mark.parametrize("schema", [SNAPSHOT_SCHEMA + 1, 1])
+def test_a_manifest_of_another_vitrine_is_named_as_such(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int], schema: int
 ) -> None:
     publish()
-    rewrite_manifest(tmp_path, {"schema_version": 2, "something_new": True})
-    with pytest.raises(IndexCorruptError, match="has schema 2, this Vitrine reads 1"):
+    rewrite_manifest(tmp_path, {"schema_version": schema, "something_new": True})
+    expected = f"has schema {schema}, this Vitrine reads {SNAPSHOT_SCHEMA}: run `vitrine reindex`"
+    with pytest.raises(IndexCorruptError, match=expected):
         snapshots.load(1)
 
 
@@ -224,6 +234,55 @@ def test_three_versions_are_kept(
     snapshots.promote(3)
     assert names(tmp_path / "snapshots") == ["v000003", "v000004", "v000005"]
     assert snapshots.current() == 3
+
+
+def test_what_served_last_is_kept_though_newer_ones_never_served(
+    snapshots: SnapshotFolder, store: FakeProductStore, publish: Callable[[], int]
+) -> None:
+    """Refused by the gate, say; a rollback must find what it goes back to."""
+    publish()
+    for _ in range(4):
+        snapshots.build(store, BUNDLE, RECEIPT)
+    publish()
+    assert [m.version for m in snapshots.manifests()] == [1, 6]
+    assert snapshots.history() == (6, 1)
+    assert snapshots.roll_back() == 1
+    assert len(snapshots.load(1).index) == 30
+
+
+def test_pruning_forgets_what_it_removes(
+    snapshots: SnapshotFolder, store: FakeProductStore, publish: Callable[[], int]
+) -> None:
+    for _ in range(3):
+        publish()
+    snapshots.build(store, BUNDLE, RECEIPT)
+    assert snapshots.prune(2) == [1, 4]
+    assert snapshots.history() == (3, 2)
+    assert snapshots.prune(2) == []
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf", "ivf-rabitq", "binary", "IVF2,SQ4"])
+def test_every_kind_says_what_it_is_worth_and_loads_with_its_search_point(
+    snapshots: SnapshotFolder, store: FakeProductStore, kind: str
+) -> None:
+    manifest = snapshots.build(store, BUNDLE, RECEIPT, IndexChoice(kind, 0.9)).manifest
+    assert (manifest.index_kind, manifest.target_recall) == (kind, 0.9)
+    assert manifest.chosen in manifest.operating_points
+    assert manifest.chosen.recall >= 0.9
+    assert manifest.bytes_per_vector > 0
+    (rows,) = store.rows(bundle_digest(BUNDLE), 100)
+    similarities, found = snapshots.load(1).index.search(rows.vectors, 1)
+    np.testing.assert_allclose(similarities, 1, atol=3e-4)
+    assert similarities.max() <= 1 + 1e-6
+    np.testing.assert_array_equal(found[:, 0], np.arange(30))
+
+
+def test_a_kind_that_cannot_be_built_leaves_nothing_behind(
+    tmp_path: Path, snapshots: SnapshotFolder, store: FakeProductStore
+) -> None:
+    with pytest.raises(IndexChoiceError, match="of 30 vectors cannot be built"):
+        snapshots.build(store, BUNDLE, RECEIPT, IndexChoice("IVF64,Flat"))
+    assert names(tmp_path / "snapshots") == []
 
 
 def test_a_snapshot_outlives_its_folder(

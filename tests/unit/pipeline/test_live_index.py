@@ -8,7 +8,7 @@ import pytest
 from service.core.errors import BundleMismatchError, IndexCorruptError, IndexUnavailableError
 from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest, Receipt
-from service.core.types import Snapshot
+from service.core.snapshot import Snapshot
 from service.pipeline.live_index import LiveIndex
 from support.fakes import FakeProductStore, FakeSnapshots, fake_manifest
 
@@ -141,6 +141,28 @@ def test_an_unreadable_current_is_a_problem_until_it_can_be_read(
     assert live.served is not None
     snapshots.unreadable = False
     live.refresh()
+    assert live.problem is None
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_process_started_late_serves_what_served_before_the_version_it_refuses(
+    snapshots: Snapshots, live: LiveIndex, damaged: bool
+) -> None:
+    """As when processes of the old bundle are restarted before the new bundle is rolled out."""
+    snapshots.publish()
+    ours = snapshots.publish()
+    snapshots.damaged.add(snapshots.publish())
+    refused = snapshots.publish(OURS if damaged else OTHERS)
+    if damaged:
+        snapshots.damaged.add(refused)
+    for _ in range(3):
+        live.refresh()
+    assert live.snapshot() is snapshots.versions[ours]
+    assert isinstance(live.problem, IndexCorruptError if damaged else BundleMismatchError)
+    assert snapshots.loaded == [4, 3, 2], "neither is read again at every look"
+    snapshots.publish()
+    live.refresh()
+    assert live.snapshot() is snapshots.versions[5]
     assert live.problem is None
 
 

@@ -12,6 +12,7 @@ from service.core.errors import CatalogSourceError, ReindexFailedError, StoreErr
 from service.core.keys import image_digest
 from service.core.types import CatalogRow, ImageRef, Pixels, Product, Vectors
 from service.pipeline import preparing, reindex
+from service.pipeline.gate import GateOptions
 from service.pipeline.preparing import ThumbnailPolicy
 from service.pipeline.reindex import Outcome, Reindex, ReindexOptions
 from support.fakes import (
@@ -25,7 +26,7 @@ from support.fakes import (
 from support.pictures import encoded, photo
 
 BROKEN = b"\xff\xd8\xff broken"
-LENIENT = ReindexOptions(max_failed=1)
+LENIENT = ReindexOptions(max_failed=1, gate=GateOptions(min_coverage=0))
 
 
 @cache

@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from service.core.errors import IndexUnavailableError, InvalidImageError
+from service.core.errors import IndexUnavailableError, InvalidFilterError, InvalidImageError
+from service.core.filter_text import parse_filter_text
 from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.preprocess import decode_for, preprocess
@@ -16,6 +17,7 @@ from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.reindex import Reindex, ReindexOptions
 from service.pipeline.search import Search
+from service.pipeline.selecting import SearchOptions
 from support.fakes import (
     FakeCache,
     FakeEncoder,
@@ -135,6 +137,33 @@ def test_a_product_deleted_since_is_not_shown(shop: Shop) -> None:
     shop.store.put(Product("b"), run)
     shop.store.finish_run(run, delete_missing=True)
     assert ids(shop, 1, 10) == ["b"]
+
+
+def test_a_filter_keeps_what_matches_and_still_finds_as_many(shop: Shop) -> None:
+    shop.index({f"p{i}": [i] for i in range(20)})
+    wanted = SearchOptions(parse_filter_text("-id:p7,p19 -title:'nothing'"), facets=("category",))
+    answer = shop.search.by_picture(picture(7), 18, wanted)
+    assert {found.hit.product_id for found in answer.results} == {
+        f"p{i}" for i in range(20) if i not in (7, 19)
+    }
+    assert (answer.plan.kept_products, answer.plan.products) == (18, 20)
+    assert answer.facets["category"].missing == 18
+    assert {"filter", "search", "products"} <= answer.timings.keys()
+    vector = shop.search.embed(picture(7)).vector
+    assert shop.search.by_vector(vector, 18, wanted) == answer.results
+
+
+@pytest.mark.parametrize(
+    "options",
+    [SearchOptions(parse_filter_text("colour:red")), SearchOptions(facets=("colour",))],
+    ids=["filter", "facet"],
+)
+def test_what_cannot_be_asked_is_refused_before_anything_is_decoded(
+    shop: Shop, options: SearchOptions
+) -> None:
+    shop.index({"a": [1]})
+    with pytest.raises(InvalidFilterError, match="no field 'colour'"):
+        shop.search.by_picture(b"not even a picture", 1, options)
 
 
 def test_the_same_picture_is_embedded_once(shop: Shop) -> None:

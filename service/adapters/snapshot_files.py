@@ -1,0 +1,126 @@
+"""The files of one snapshot: rows streamed into them, checksums, and what reads them back."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import overload
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from service.adapters.half_vectors import HalfVectors, map_halves, write_halves
+from service.adapters.product_table import PRODUCT_FILES
+from service.core.errors import IndexCorruptError
+from service.core.manifest import SNAPSHOT_SCHEMA, SnapshotManifest
+from service.core.types import ProductStore, Vectors
+
+INDEX, VECTORS, PRODUCTS = "index.faiss", "vectors.f16.npy", "products.arrow"
+FILES = (INDEX, VECTORS, PRODUCTS, *PRODUCT_FILES)
+_BATCH = 4096
+_HASHING_THREADS = 4
+_COLUMNS = pa.schema([("image_id", pa.string()), ("product_id", pa.string())])
+
+
+def write_rows(folder: Path, store: ProductStore, bundle_digest: str, dim: int) -> None:
+    """Stream the store's rows into vectors and table; raises OSError."""
+    with (
+        pa.OSFile(str(folder / PRODUCTS), "wb") as sink,
+        pa.ipc.new_file(sink, _COLUMNS) as table,
+    ):
+
+        def vectors() -> Iterator[Vectors]:
+            for part in store.rows(bundle_digest, _BATCH):
+                table.write(pa.record_batch([part.image_ids, part.product_ids], schema=_COLUMNS))
+                yield part.vectors
+
+        write_halves(folder / VECTORS, vectors(), store.count_rows(bundle_digest), dim)
+
+
+def read_vectors(folder: Path) -> HalfVectors:
+    """Map the vectors; raises IndexCorruptError."""
+    try:
+        return map_halves(folder / VECTORS)
+    except (OSError, ValueError) as exc:
+        raise _unreadable(folder / VECTORS) from exc
+
+
+def read_table(folder: Path) -> pa.Table:
+    """Map the table of image and product ids; raises IndexCorruptError."""
+    path = folder / PRODUCTS
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowException) as exc:
+        raise _unreadable(path) from exc
+
+
+def read_manifest(folder: Path) -> SnapshotManifest:
+    """Read what a snapshot says of itself; raises IndexCorruptError."""
+    path = folder / "manifest.json"
+    try:
+        raw = json.loads(path.read_text())
+        if raw["schema_version"] != SNAPSHOT_SCHEMA:
+            raise IndexCorruptError(
+                f"{path} has schema {raw['schema_version']}, this Vitrine reads {SNAPSHOT_SCHEMA}: "
+                "run `vitrine reindex` again"
+            )
+        return SnapshotManifest.model_validate(raw)
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as exc:
+        raise IndexCorruptError(
+            f"{path} cannot be read as a snapshot manifest: run `vitrine reindex` again"
+        ) from exc
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of a snapshot but its manifest; raises OSError."""
+    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
+        return dict(zip(FILES, pool.map(_digest, (folder / name for name in FILES)), strict=True))
+
+
+def check_digests(folder: Path, said: Mapping[str, str]) -> None:
+    """Read every byte of a snapshot; raises IndexCorruptError for the first file that differs."""
+    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
+        found = pool.map(_digest_or_none, (folder / name for name in FILES))
+        for name, digest in zip(FILES, found, strict=True):
+            if said.get(name) != digest:
+                raise IndexCorruptError(
+                    f"{folder / name} is missing or damaged (its checksum differs from the "
+                    "manifest): run `vitrine reindex` again"
+                )
+
+
+class Column(Sequence[str]):
+    """An Arrow column of strings, read one by one from the memory map."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._column = column
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            raise TypeError("rows are read one by one")
+        value: str = self._column[row].as_py()
+        return value
+
+
+def _unreadable(path: Path) -> IndexCorruptError:
+    return IndexCorruptError(f"{path} cannot be read: run `vitrine reindex` again")
+
+
+def _digest_or_none(path: Path) -> str | None:
+    try:
+        return _digest(path)
+    except OSError:
+        return None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

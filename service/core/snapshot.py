@@ -1,0 +1,132 @@
+"""One version of the index, and the Protocols of its parts.
+
+    ProductStore -> SnapshotStore.build -> Snapshot: index, vectors, ids, fields -> searches
+
+Adapters satisfy the Protocols and pass one contract suite (tests/contract).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.filters import Filter
+from service.core.index_choice import BY_SIZE, IndexChoice
+from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
+from service.core.types import AttributeValue, ProductStore, Vectors
+
+
+class VectorIndex(Protocol):
+    """Nearest neighbours by cosine similarity; searches in parallel are safe."""
+
+    def __len__(self) -> int:
+        """Vectors held."""
+        ...
+
+    def search(
+        self, vectors: Vectors, limit: int, rows: NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """Return similarities and row numbers, both (n, k), best first.
+
+        `rows`, (len,), marks the only rows that may be found; None is all. k is `limit`, or their
+        number if that is less: an approximate index looks harder the fewer are marked, and reads
+        every one of them before it returns too few.
+        """
+        ...
+
+    def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
+        """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks."""
+        ...
+
+
+class ProductFields(Protocol):
+    """The fields of a snapshot's products, numbered from 0; docs/filters.md has the semantics."""
+
+    def __len__(self) -> int:
+        """Products there are."""
+        ...
+
+    def matching(self, wanted: Filter) -> NDArray[np.bool_]:
+        """Return which products match, (products,).
+
+        Raises:
+            InvalidFilterError: There is no such field, or its values cannot be compared so.
+        """
+        ...
+
+    def values(self, key: str, products: NDArray[np.int32]) -> list[AttributeValue | None]:
+        """Return a field of these products; None where it is missing.
+
+        Raises:
+            InvalidFilterError: There is no such field.
+        """
+        ...
+
+
+class IndexedVectors(Protocol):
+    """The vectors that an index was built from; parallel reads are safe."""
+
+    def __len__(self) -> int:
+        """Vectors held."""
+        ...
+
+    def take(self, rows: NDArray[np.int64]) -> Vectors:
+        """Return the (m, dim) vectors of m rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One immutable version of the index, loaded; row i of all belongs together.
+
+    Attributes:
+        product_rows: (rows,) int32, the number of each row's product in `fields`.
+    """
+
+    manifest: SnapshotManifest
+    index: VectorIndex
+    image_ids: Sequence[str]
+    product_ids: Sequence[str]
+    vectors: IndexedVectors
+    product_rows: NDArray[np.int32]
+    fields: ProductFields
+
+
+class SnapshotStore(Protocol):
+    """Versions of the index on disk, one of which is current."""
+
+    def current(self) -> int | None:
+        """Return the serving version, or None before the first reindex."""
+        ...
+
+    def load(self, version: int) -> Snapshot:
+        """Read and verify a version; raises IndexCorruptError."""
+        ...
+
+    def build(
+        self,
+        store: ProductStore,
+        bundle: BundleManifest,
+        receipt: Receipt,
+        choice: IndexChoice = BY_SIZE,
+    ) -> Snapshot:
+        """Write a new version from the store's vectors and read it back, not yet current.
+
+        Raises:
+            IndexChoiceError: The kind that was asked for cannot be built of these vectors.
+        """
+        ...
+
+    def promote(self, version: int) -> None:
+        """Make a version current, atomically and durably."""
+        ...
+
+    def history(self) -> tuple[int, ...]:
+        """Return the serving version and those that served before it, newest first."""
+        ...
+
+    def roll_back(self) -> int | None:
+        """Make the version current that served before; return it, or None where there is none."""
+        ...
