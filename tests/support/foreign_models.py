@@ -14,15 +14,16 @@ from model_export.sources.huggingface import read_huggingface
 from service.demo.products import products
 
 WIDTH, SIZE, PATCH = 32, 32, 8
-_BLOCKS = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+_BLOCKS = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 _VISION = {"hidden_size": WIDTH, "image_size": SIZE, "patch_size": PATCH, **_BLOCKS}
 _TEXT = {"hidden_size": WIDTH, "max_position_embeddings": 16, **_BLOCKS}
-_DINO = {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_ratio": 2}
+_DINO = {"hidden_size": WIDTH, "num_hidden_layers": 1, "num_attention_heads": 2, "mlp_ratio": 2}
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 
 
 def save_vit(folder: Path) -> None:
-    _save(folder, hf.ViTModel(hf.ViTConfig(**_VISION), add_pooling_layer=False))
+    config = hf.ViTConfig(**{**_VISION, "num_hidden_layers": 2})
+    _save(folder, hf.ViTModel(config, add_pooling_layer=False))
     hf.ViTImageProcessorPil(size=_square(SIZE)).save_pretrained(folder)
 
 
@@ -65,8 +66,9 @@ def save_dinov3_vit(folder: Path) -> None:
 
 
 def save_swin(folder: Path) -> None:
+    """Its second block looks through shifted windows, and the third at merged patches."""
     config = hf.SwinConfig(
-        image_size=SIZE, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4
+        image_size=SIZE, patch_size=4, embed_dim=16, depths=[2, 1], num_heads=[2, 2], window_size=4
     )
     _save(folder, hf.SwinModel(config))
     hf.ViTImageProcessorPil(size=_square(SIZE), resample=3, **IMAGENET).save_pretrained(folder)
