@@ -1,5 +1,6 @@
 """Bytes to vector by the service, against the model's own image processor and torch, per family."""
 
+import string
 from io import BytesIO
 from pathlib import Path
 
@@ -158,7 +159,8 @@ def test_words_become_the_vectors_that_the_model_gives(family: str, root: Path) 
     model = hf.AutoModel.from_pretrained(folder).eval()
     if family == "siglip":
         # What its own tokenizer does to a text in Python.
-        texts = [" ".join(text.lower().replace("-", "").split()) for text in texts]
+        bare = str.maketrans("", "", string.punctuation)
+        texts = [" ".join(text.lower().translate(bare).split()) for text in texts]
         tokenizer = hf.PreTrainedTokenizerFast.from_pretrained(folder)
     else:
         tokenizer = hf.AutoTokenizer.from_pretrained(folder)
