@@ -8,11 +8,11 @@ A family is what `model_type` in a config.json says. Adding one is a line of `FA
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isqrt
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 Pool = Callable[[Any, int], Tensor]
 """(outputs of a vision model, tokens before those of patches) -> (n, width)."""
@@ -136,8 +136,8 @@ class SquareNaflex(nn.Module):
             )
         self.register_buffer("positions", positions)
 
-    def forward(self, pixel_values: Tensor) -> BaseModelOutputWithPooling:
-        """(n, 3, size, size) -> hidden states of its patches, and their pooling."""
+    def forward(self, pixel_values: Tensor) -> SimpleNamespace:
+        """(n, 3, size, size) -> `last_hidden_state` of its patches, and `pooler_output`."""
         n, channels = pixel_values.shape[:2]
         grid, patch = self.grid, self.patch
         x = pixel_values.reshape(n, channels, grid, patch, grid, patch)
@@ -146,4 +146,4 @@ class SquareNaflex(nn.Module):
         x = self.encoder(inputs_embeds=x, attention_mask=None).last_hidden_state
         x = self.norm(x)
         pooled = self.head(x) if self.head is not None else None
-        return BaseModelOutputWithPooling(last_hidden_state=x, pooler_output=pooled)
+        return SimpleNamespace(last_hidden_state=x, pooler_output=pooled)

@@ -6,7 +6,6 @@ The processor is made so that what its file leaves out has the values it would h
 """
 
 import json
-from collections.abc import Callable, Mapping
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -26,14 +25,11 @@ _DINOV3 = {
     "resample": 2,
     "size": {"height": 224, "width": 224},
 }
-_KNOWN = ("ViT", "DeiT", "Bit", "CLIP", "Siglip", "Siglip2")
-_MAKERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
-    **{f"{name}ImageProcessor": getattr(transformers, f"{name}ImageProcessorPil").from_dict
-       for name in _KNOWN},
-    "DINOv3ViTImageProcessor": lambda raw: transformers.ViTImageProcessorPil.from_dict(
-        {**_DINOV3, **{name: value for name, value in raw.items() if value is not None}}
-    ),
-}  # fmt: skip
+_DINOV3_NAME = "DINOv3ViTImageProcessor"
+_KNOWN = (
+    *(f"{name}ImageProcessor" for name in ("ViT", "DeiT", "Bit", "CLIP", "Siglip", "Siglip2")),
+    _DINOV3_NAME,
+)
 
 
 def read_preprocessing(folder: Path, processor: str) -> tuple[PreprocessSpec, Normalisation]:
@@ -49,16 +45,24 @@ def read_preprocessing(folder: Path, processor: str) -> tuple[PreprocessSpec, No
     raw, file = _raw(folder)
     name = str(raw.get("image_processor_type") or raw.get("feature_extractor_type") or processor)
     name = name.replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast")
-    if name not in _MAKERS:
-        raise ExportError(f"{file} is of a {name}, which is not known: {', '.join(_MAKERS)} are")
+    if name not in _KNOWN:
+        raise ExportError(f"{file} is of a {name}, which is not known: {', '.join(_KNOWN)} are")
     try:
-        made = _MAKERS[name](raw)
+        made = _made(name, raw)
         return _spec(made), _normalisation(made)
     except ExportError as exc:
         raise ExportError(f"{file} {exc}") from exc
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         reason = str(exc).splitlines()[0]
         raise ExportError(f"{file} cannot be read as a {name}: {reason}") from exc
+
+
+def _made(name: str, raw: dict[str, Any]) -> Any:
+    """Make the image processor, on Pillow: the other kind needs torchvision."""
+    if name == _DINOV3_NAME:
+        given = {field: value for field, value in raw.items() if value is not None}
+        return transformers.ViTImageProcessorPil.from_dict({**_DINOV3, **given})
+    return getattr(transformers, f"{name}Pil").from_dict(raw)
 
 
 def _raw(folder: Path) -> tuple[dict[str, Any], Path]:

@@ -41,7 +41,7 @@ class OnnxTextEncoder:
         if text is None:
             raise BundleError(
                 f"bundle {folder} searches by picture only: it has no text tower; "
-                "export one with `vitrine-export --text`"
+                "docs/models.md says which models bring one"
             )
         file = folder / text.file
         self._session = open_session(file, provider=provider, threads=threads, spinning=spinning)
