@@ -7,9 +7,11 @@ from pathlib import Path
 
 import onnx
 import onnx_ir
+import torch
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from model_export.bundle import ExportError
 from model_export.graph import strip, to_program
 from model_export.shared_weights import save
 
@@ -29,8 +31,15 @@ def save_graph(
         file: To write.
         largest_file: Bytes of weights above which they go into a file beside it, as
             `weights_beside` names it; straight from torch, without another copy in memory.
+
+    Raises:
+        ExportError: It cannot be exported.
     """
-    program = to_program(graph, example, name, ["embedding"])
+    try:
+        program = to_program(graph, example, name, ["embedding"])
+    except torch.onnx.OnnxExporterError as exc:
+        reason = str(exc.__cause__ or exc).splitlines()[0]
+        raise ExportError(f"torch cannot export the graph of {name} to ONNX: {reason}") from exc
     constants = (value.const_value for value in program.model.graph.initializers.values())
     if sum(constant.nbytes for constant in constants if constant) <= largest_file:
         model = program.model_proto
@@ -42,12 +51,20 @@ def save_graph(
 
 
 def save_model(model: ModelProto, file: Path, largest_file: int = LARGEST_FILE) -> None:
-    """Save a graph that came as ONNX, its weights beside it where they are large."""
+    """Save a graph that came as ONNX, its weights beside it where they are large.
+
+    Raises:
+        ExportError: It breaks the rules of ONNX.
+    """
     if sum(len(tensor.raw_data) for tensor in model.graph.initializer) > largest_file:
         weights = weights_beside(file).name
         onnx.save(model, file, save_as_external_data=True, location=weights)
         model = onnx.load(file, load_external_data=False)
-    save(model, file)
+    try:
+        save(model, file)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as exc:
+        reason = " ".join(str(exc).split())[:300]
+        raise ExportError(f"the ONNX graph breaks the rules of ONNX: {reason}") from exc
 
 
 def weights_beside(file: Path) -> Path:

@@ -41,9 +41,9 @@ def read_huggingface(
     family = _family(folder / CONFIG, config.get("model_type"))
     chosen = _pooling(folder, config, family, pooling)
     spec, normalisation = read_preprocessing(folder, family.processor)
-    _check_size(folder, config, family, spec)
     model = _load(folder, family)
-    pictures = _pictures(model, family, chosen, spec, normalisation)
+    _check_size(folder, model.config, family, spec)
+    pictures = _pictures(folder, model, family, chosen, spec, normalisation)
     shared = chosen == next(iter(family.poolings))
     return Foreign(
         name=name or folder.resolve().name,
@@ -74,21 +74,23 @@ def _pooling(folder: Path, config: dict[str, Any], family: Family, asked: str | 
     return asked
 
 
-def _check_size(folder: Path, config: dict[str, Any], family: Family, spec: PreprocessSpec) -> None:
-    vision = config.get("vision_config", config)
-    size, patch = vision.get("image_size"), vision.get("patch_size")
-    if not family.any_size and size is not None and size not in (spec.size, [spec.size] * 2):
+def _check_size(folder: Path, config: Any, family: Family, spec: PreprocessSpec) -> None:
+    vision = getattr(config, "vision_config", config)
+    size: Any = getattr(vision, "image_size", None)
+    patch: int = vision.patch_size
+    sides = (size, size) if isinstance(size, int) else size
+    if not family.any_size and tuple(sides) != (spec.size, spec.size):
         raise ExportError(
             f"{folder}: {CONFIG} takes pictures of {size} pixels, its image processor makes them "
             f"of {spec.size}: these files are not of one model"
         )
-    if family.any_size and isinstance(patch, int) and spec.size % patch:
+    if family.any_size and spec.size % patch:
         raise ExportError(
             f"{folder}: pictures of {spec.size} pixels do not divide into patches of {patch}"
         )
 
 
-def _load(folder: Path, family: Family) -> nn.Module:
+def _load(folder: Path, family: Family) -> Any:
     """Read the weights as float32, and refuse a model of which some are missing."""
     made: type[Any] = getattr(transformers, family.model)
     try:
@@ -106,9 +108,7 @@ def _load(folder: Path, family: Family) -> nn.Module:
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as exc:
         raise ExportError(f"{folder} cannot be read as a {family.model}: {_plain(exc)}") from exc
     _check_weights(folder, family, found)
-    model.eval()
-    loaded: nn.Module = model
-    return loaded
+    return model.eval()
 
 
 def _check_weights(folder: Path, family: Family, found: dict[str, Any]) -> None:
@@ -124,6 +124,7 @@ def _check_weights(folder: Path, family: Family, found: dict[str, Any]) -> None:
 
 
 def _pictures(
+    folder: Path,
     model: Any,
     family: Family,
     pooling: str,
@@ -131,15 +132,15 @@ def _pictures(
     normalisation: Normalisation,
 ) -> PictureSide:
     graph = PictureGraph(Tower(model, family, pooling, spec.size), normalisation)
-    config = getattr(model.config, "vision_config", model.config)
-    patch = int(config.patch_size)
-    return PictureSide(
-        graph=graph,
-        spec=spec,
-        patch=patch,
-        tokens=(spec.size // patch) ** 2,
-        gflops=gflops(graph, spec.size),
-    )
+    try:
+        counted = gflops(graph, spec.size)
+    except (RuntimeError, ValueError) as exc:
+        raise ExportError(
+            f"{folder} cannot be run on pictures of {spec.size} pixels: {_plain(exc)}"
+        ) from exc
+    patch = int(getattr(model.config, "vision_config", model.config).patch_size)
+    tokens = (spec.size // patch) ** 2
+    return PictureSide(graph=graph, spec=spec, patch=patch, tokens=tokens, gflops=counted)
 
 
 def _words(folder: Path, model: Any) -> WordSide:

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 
 import training
 from model_export.bundle import ExportError
 from model_export.export_source import UNSTATED, export_foreign
+from model_export.graph_files import save_graph, save_model
 from model_export.sources.huggingface import read_huggingface
 from model_export.sources.onnx_file import read_onnx
 from service.adapters.onnx_encoder import OnnxEncoder
@@ -142,3 +144,24 @@ def test_what_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=f"no model card at {missing}"):
         export_foreign(tmp_path / "bundle", model, card=missing)
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_graph_that_torch_cannot_export_is_one_line(tmp_path: Path) -> None:
+    class Undecided(torch.nn.Module):
+        """What it computes depends on what it sees, which a graph cannot."""
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.float() if images.sum() > 3 else images.float() * 2
+
+    example = torch.zeros((2, 3), dtype=torch.uint8)
+    with pytest.raises(ExportError, match="torch cannot export the graph of images to ONNX: "):
+        save_graph(Undecided(), example, "images", tmp_path / "image.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_that_breaks_the_rules_of_onnx_is_one_line(tmp_path: Path) -> None:
+    model = token_graph()
+    model.graph.node[-1].op_type = "NoSuchOperator"
+    with pytest.raises(ExportError, match=r"breaks the rules of ONNX: .*NoSuchOp") as refused:
+        save_model(model, tmp_path / "image.onnx")
+    assert "\n" not in str(refused.value)

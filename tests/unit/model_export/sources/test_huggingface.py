@@ -256,6 +256,16 @@ def test_pictures_that_do_not_divide_into_patches_are_refused(copy: Copy) -> Non
     assert "pictures of 28 pixels do not divide into patches of 8" in refusal(folder)
 
 
+def test_pictures_that_the_tower_cannot_take_are_refused(root: Path, copy: Copy) -> None:
+    """A tower for grey pictures: its files agree with each other, but not with colours."""
+    folder = copy("vit")
+    config = hf.ViTConfig.from_pretrained(folder, num_channels=1)
+    hf.ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
+    message = refusal(folder)
+    assert "cannot be run on pictures of 32 pixels: " in message
+    assert "channel" in message
+
+
 def test_missing_weights_are_named(copy: Copy) -> None:
     folder = copy("vit")
     weights = load_file(folder / "model.safetensors")
