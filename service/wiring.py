@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
+from service.adapters.lazy_text import LazyTextEncoder
 from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
@@ -17,13 +18,20 @@ from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
+from service.core.keys import text_tower_digest
 from service.core.types import Cache
 from service.pipeline.batching import Batcher
+from service.pipeline.embedder import Embedder, TextSide
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.live_index import LiveIndex
+from service.pipeline.looking import Looking
+from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
 from service.pipeline.reindex import Reindex
 from service.pipeline.search import Search
 from service.settings import Settings
+
+_SHARED_PICTURE_BYTES = 4_000_000
+"""What Redis takes within its 50 ms at a gigabit a second; larger ones stay in this process."""
 
 
 def image_limits(settings: Settings) -> ImageLimits:
@@ -106,23 +114,47 @@ def serving(settings: Settings) -> Iterator[Serving]:
         stack.callback(store.close)
         thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
         stack.callback(thumbnails.close)
-        caches: list[Cache] = [MemoryCache(settings.memory_cache_bytes)]
-        if settings.redis_url:
-            redis = RedisCache(settings.redis_url)
-            stack.callback(redis.close)
-            caches.append(redis)
         live = LiveIndex(SnapshotFolder(settings.data_dir), encoder.bundle_digest)
         live.refresh()
         stack.callback(live.close)
-        search = Search(
-            encoder=encoder,
-            batcher=Batcher(encoder, max_batch=settings.max_batch),
-            cache=EmbeddingCache(caches, encoder.bundle_digest, encoder.manifest.dim),
-            live=live,
-            store=store,
-            limits=image_limits(settings),
-        )
+        embedder = _embedder(settings, stack, encoder, store)
+        search = Search(encoder=encoder, embedder=embedder, live=live, store=store)
         # Apart from the threads of the other routes, so that a flood of searches starves none.
         searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")
         stack.callback(searchers.shutdown)
         yield Serving(search, live, store, thumbnails, encoder, searchers)
+
+
+def _embedder(
+    settings: Settings, stack: ExitStack, encoder: OnnxEncoder, store: SqliteStore
+) -> Embedder:
+    """Build what turns queries into vectors; `stack` closes it."""
+    caches: list[Cache] = [MemoryCache(settings.memory_cache_bytes)]
+    recent: list[Cache] = [MemoryCache(settings.recent_picture_bytes, KEPT_SECONDS)]
+    if settings.redis_url:
+        # Apart, so that a large picture which takes too long rests the pictures alone.
+        vectors = RedisCache(settings.redis_url)
+        pictures = RedisCache(
+            settings.redis_url, ttl_seconds=KEPT_SECONDS, max_value_bytes=_SHARED_PICTURE_BYTES
+        )
+        stack.callback(vectors.close)
+        stack.callback(pictures.close)
+        caches.append(vectors)
+        recent.append(pictures)
+    manifest = encoder.manifest
+    tower = text_tower_digest(manifest)
+    texts = None
+    if tower is not None:
+        texts = TextSide(
+            encoder=LazyTextEncoder(lambda: make_text_encoder(settings)),
+            cache=EmbeddingCache(caches, tower, manifest.dim),
+        )
+    looking = Looking(
+        encoder=encoder,
+        batcher=Batcher(encoder, max_batch=settings.max_batch),
+        cache=EmbeddingCache(caches, encoder.bundle_digest, manifest.dim, manifest.heads),
+        recent=RecentPictures(recent),
+        stored=store,
+        limits=image_limits(settings),
+    )
+    return Embedder(looking=looking, products=store, texts=texts)

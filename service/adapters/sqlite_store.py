@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.adapters.sqlite_file import SqliteFile
+from service.adapters.sqlite_vectors import read_vectors
 from service.core.types import AttributeValue, Product, StoredProduct, VectorRows
 
 _VERSION = 1
@@ -162,6 +163,13 @@ class SqliteStore:
         with self._file.reading() as db:
             found = db.execute(query, (bundle_digest, bytes.fromhex(image_id))).fetchone()
         return found is not None
+
+    def vectors(
+        self, image_ids: Collection[str], bundle_digest: str
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return a (dim,) vector for those of the pictures that have one by this bundle."""
+        with self._file.reading() as db:
+            return read_vectors(db, image_ids, bundle_digest)
 
     def commit(self) -> None:
         """Make all writes so far durable."""

@@ -8,6 +8,8 @@ from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from service import __version__
+from service.api.batch_routes import make_batch_routes
+from service.api.embedding_routes import make_embedding_routes
 from service.api.errors import install_error_handlers
 from service.api.health import make_health_routes
 from service.api.limits import Admission, BodyLimit
@@ -16,6 +18,7 @@ from service.api.observe import Observe
 from service.api.openapi import DescribedApp
 from service.api.routes import make_catalog_routes, make_search_routes
 from service.api.serving import Serving
+from service.api.similar_routes import make_similar_routes
 
 _WEB = Path(__file__).parents[1] / "web"
 _PAGE_HEADERS = {
@@ -47,6 +50,10 @@ def create_app(serving: Serving, *, max_image_bytes: int, max_in_flight: int = 2
     install_error_handlers(app)
     admission = Admission(max_in_flight)
     app.include_router(make_search_routes(serving, metrics, admission, max_body_bytes))
+    app.include_router(make_batch_routes(serving, metrics, admission, max_body_bytes))
+    app.include_router(make_embedding_routes(serving, admission, max_body_bytes))
+    # Before the catalogue's, whose ids of products may have slashes.
+    app.include_router(make_similar_routes(serving, metrics, admission))
     app.include_router(make_catalog_routes(serving))
     app.include_router(make_health_routes(serving, metrics))
 

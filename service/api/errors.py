@@ -65,7 +65,22 @@ def public_detail(exc: errors.VitrineError) -> str:
 
 def problem(request: Request, status: HTTPStatus, code: str, detail: str) -> JSONResponse:
     """Answer with a problem+json body."""
-    body = Problem(
+    body = _body(request, status, code, detail)
+    headers = {"Retry-After": _RETRY_AFTER[status]} if status in _RETRY_AFTER else None
+    return JSONResponse(
+        body.model_dump(), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def problem_of(request: Request, exc: errors.VitrineError | RequestValidationError) -> Problem:
+    """Describe what is wrong with a part of a request, whose other parts are answered."""
+    if isinstance(exc, RequestValidationError):
+        return _body(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_query", _wrong_fields(exc))
+    return _body(request, STATUS[type(exc)], exc.code, public_detail(exc))
+
+
+def _body(request: Request, status: HTTPStatus, code: str, detail: str) -> Problem:
+    return Problem(
         type="about:blank",
         title=status.phrase,
         status=status,
@@ -73,10 +88,14 @@ def problem(request: Request, status: HTTPStatus, code: str, detail: str) -> JSO
         code=code,
         request_id=request.state.request_id,
     )
-    headers = {"Retry-After": _RETRY_AFTER[status]} if status in _RETRY_AFTER else None
-    return JSONResponse(
-        body.model_dump(), status, headers=headers, media_type="application/problem+json"
-    )
+
+
+def _wrong_fields(exc: RequestValidationError) -> str:
+    parts = []
+    for error in exc.errors():
+        where = ".".join(str(part) for part in error["loc"] if part != "body") or "body"
+        parts.append(f"{where}: {error['msg']}")
+    return "; ".join(parts)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -100,11 +119,7 @@ async def _on_vitrine_error(request: Request, exc: Exception) -> JSONResponse:
 
 async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
-    parts = []
-    for error in exc.errors():
-        where = ".".join(str(part) for part in error["loc"] if part != "body") or "body"
-        parts.append(f"{where}: {error['msg']}")
-    detail = "; ".join(parts)
+    detail = _wrong_fields(exc)
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_query", detail)
 
 

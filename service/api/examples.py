@@ -7,6 +7,17 @@ ANSWER: JsonDict = {
     "request_id": "5a0c7e0e4c3f4f0d9d6b7a3f2e1c0b9a",
     "image_id": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
     "index": {"version": 7, "built_at": "2026-03-01T06:00:00+00:00", "bundle": "vitrine-default"},
+    "match": "exact",
+    "detected": {
+        "category": [{"label": "Sports Shoes", "probability": 0.94}],
+        "colour": [{"label": "Teal", "probability": 0.81}, {"label": "Blue", "probability": 0.12}],
+    },
+    "category": {
+        "label": "Sports Shoes",
+        "probability": 0.94,
+        "applied": False,
+        "reason": "0 products of it match, fewer than were asked for",
+    },
     "total": 1,
     "took_ms": 21.4,
     "timings": {"decode": 3.1, "embed": 16.9, "search": 0.6, "products": 0.4},
@@ -32,6 +43,7 @@ ANSWER: JsonDict = {
         {
             "product_id": "demo-000123",
             "similarity": 0.913402,
+            "confidence": 0.8244,
             "image_id": _PICTURE_ID,
             "image_url": f"/v1/images/{_PICTURE_ID}",
             "matched_images": 2,

@@ -1,16 +1,19 @@
 """What OpenAPI says of the service, where FastAPI cannot see it: `/openapi.json` and `/docs`.
 
-The body of a search is read by hand (`queries.py`), and every failure is one Problem.
+Bodies are read by hand (`queries.py`) and described in `bodies.py`; every failure is one Problem.
 """
 
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
 
+from service.api.batch_schemas import BatchRequest
+from service.api.embedding_schemas import EmbeddingsRequest
 from service.api.schemas import Problem
 from service.api.search_request import SearchRequest
 
-_PICTURE = "/9j/4AAQSkZJRgABAQ..."
+_BODIES = (SearchRequest, BatchRequest, EmbeddingsRequest)
 _MEANINGS = {
     404: "There is no such thing.",
     413: "The body or the picture is larger than the service accepts.",
@@ -22,12 +25,17 @@ _MEANINGS = {
 
 
 class DescribedApp(FastAPI):
-    """An app whose description has the Problem that `problems` refers to."""
+    """An app whose description has the bodies, and the Problem that `problems` refers to."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description."""
         description = super().openapi()
-        description["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        _, models = models_json_schema(
+            [(Problem, "serialization"), *((body, "validation") for body in _BODIES)],
+            ref_template="#/components/schemas/{model}",
+        )
+        for name, schema in models["$defs"].items():
+            description["components"]["schemas"].setdefault(name, schema)
         return description
 
 
@@ -39,83 +47,3 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {"description": _MEANINGS[status], "content": content} for status in statuses
     }
     return {**documented, "default": {"description": "Any other failure.", "content": content}}
-
-
-def _form_options() -> dict[str, Any]:
-    """Describe the fields of a form beside the picture: lists and objects are texts there."""
-    described = SearchRequest.model_json_schema()["properties"]
-    options = {name: dict(schema) for name, schema in described.items() if name != "image_base64"}
-    for name in ("filter", "facets", "exclude_ids"):
-        options[name] = {"type": "string", "description": described[name]["description"]}
-    return options
-
-
-SEARCH_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "One picture: as a file (`curl -F file=@photo.jpg -F limit=3 ...`), "
-        "or as base64 in a form or in JSON; and which products may be found.",
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "oneOf": [{"required": ["file"]}, {"required": ["image_base64"]}],
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "JPEG, PNG or WebP, sent with a filename.",
-                        },
-                        "image_base64": {
-                            "type": "string",
-                            "description": "In place of `file`: the picture, base64.",
-                        },
-                        **_form_options(),
-                    },
-                },
-                "examples": {
-                    "file": {
-                        "summary": "A picture as a file",
-                        "value": {"file": "(the bytes of photo.jpg)", "limit": 3},
-                    },
-                    "filtered": {
-                        "summary": "Among some products, with counts to narrow further by",
-                        "value": {
-                            "file": "(the bytes of photo.jpg)",
-                            "filter": "brand:halden,nordvik price:10..90 -availability:sold_out",
-                            "facets": "brand,price",
-                        },
-                    },
-                },
-            },
-            "application/json": {
-                "schema": SearchRequest.model_json_schema(),
-                "examples": {
-                    "picture": {
-                        "summary": "A picture as base64",
-                        "value": {"image_base64": _PICTURE, "limit": 3},
-                    },
-                    "data_uri": {
-                        "summary": "A picture as a data URI",
-                        "value": {"image_base64": f"data:image/jpeg;base64,{_PICTURE}"},
-                    },
-                    "filtered": {
-                        "summary": "Among some products, varied, with counts to narrow further by",
-                        "value": {
-                            "image_base64": _PICTURE,
-                            "filter": {
-                                "must": [
-                                    {"key": "brand", "any": ["Halden", "Nordvik"]},
-                                    {"key": "price", "range": {"gte": 10, "lt": 90}},
-                                ],
-                                "must_not": [{"key": "availability", "match": "sold_out"}],
-                            },
-                            "facets": ["brand", "price"],
-                            "diversity": 0.3,
-                        },
-                    },
-                },
-            },
-        },
-    }
-}

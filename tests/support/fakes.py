@@ -162,6 +162,13 @@ class FakeProductStore:
     def has_embedding(self, image_id: str, bundle_digest: str) -> bool:
         return (image_id, bundle_digest) in self._committed.embeddings
 
+    def vectors(
+        self, image_ids: Collection[str], bundle_digest: str
+    ) -> dict[str, NDArray[np.float32]]:
+        kept = self._committed.embeddings
+        found = {image_id: kept.get((image_id, bundle_digest)) for image_id in image_ids}
+        return {image_id: vector for image_id, vector in found.items() if vector is not None}
+
     def commit(self) -> None:
         self._committed = deepcopy(self._state)
 

@@ -13,10 +13,15 @@ from service.core.keys import image_digest
 from service.core.preprocess import decode_for, preprocess
 from service.core.types import CatalogRow, ImageRef, Product
 from service.pipeline.batching import Batcher
+from service.pipeline.embedder import Embedder
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.reindex import Reindex, ReindexOptions
-from service.pipeline.search import Search
+from service.pipeline.looking import Looking
+from service.pipeline.outcome import succeeded
+from service.pipeline.querying import Picture, Point, Query
+from service.pipeline.recent_pictures import RecentPictures
+from service.pipeline.search import Ask, Search
 from service.pipeline.selecting import SearchOptions
 from support.fakes import (
     FakeCache,
@@ -67,14 +72,25 @@ def shop() -> Shop:
     encoder, store, cache = FakeEncoder(), FakeProductStore(), FakeCache()
     snapshots = FakeSnapshots()
     live = LiveIndex(snapshots, encoder.bundle_digest)
-    batcher = Batcher(encoder)
-    embeddings = EmbeddingCache([cache], encoder.bundle_digest, encoder.manifest.dim)
-    search = Search(encoder, batcher, embeddings, live, store, ImageLimits())
+    looking = Looking(
+        encoder=encoder,
+        batcher=Batcher(encoder),
+        cache=EmbeddingCache([cache], encoder.bundle_digest, encoder.manifest.dim),
+        recent=RecentPictures(),
+        stored=store,
+        limits=ImageLimits(),
+    )
+    search = Search(encoder, Embedder(looking, store), live, store)
     return Shop(search, encoder, store, cache, snapshots, live)
 
 
 def ids(shop: Shop, seed: int, limit: int) -> list[str]:
     return [found.hit.product_id for found in shop.search.by_picture(picture(seed), limit).results]
+
+
+def vector_of(shop: Shop, seed: int) -> np.ndarray:
+    (embedded,) = shop.search.embed([Query.of(Picture(picture(seed)))])
+    return succeeded(embedded).vector
 
 
 def similarity(shop: Shop, one: int, other: int) -> float:
@@ -118,7 +134,7 @@ def test_a_product_of_many_pictures_does_not_crowd_out_the_others(shop: Shop) ->
     shop.index({"crowd": [1, *range(100, 130)], **{f"p{i}": [i] for i in range(2, 8)}})
     order = sorted(range(2, 8), key=lambda seed: -similarity(shop, 1, seed))
     snapshot = shop.live.snapshot()
-    _, nearest = snapshot.index.search(shop.search.embed(picture(1)).vector[None], 8)
+    _, nearest = snapshot.index.search(vector_of(shop, 1)[None], 8)
     assert {snapshot.product_ids[row] for row in nearest[0]} == {"crowd"}
     found = ids(shop, 1, 4)
     assert found[0] == "crowd"
@@ -149,8 +165,9 @@ def test_a_filter_keeps_what_matches_and_still_finds_as_many(shop: Shop) -> None
     assert (answer.plan.kept_products, answer.plan.products) == (18, 20)
     assert answer.facets["category"].missing == 18
     assert {"filter", "search", "products"} <= answer.timings.keys()
-    vector = shop.search.embed(picture(7)).vector
-    assert shop.search.by_vector(vector, 18, wanted) == answer.results
+    point = Query.of(Point(tuple(vector_of(shop, 7).tolist())))
+    again = shop.search.answer(Ask(point, 18, wanted)).results
+    assert [found.stored for found in again] == [found.stored for found in answer.results]
 
 
 @pytest.mark.parametrize(
@@ -207,12 +224,5 @@ def test_without_an_index_nothing_is_decoded(shop: Shop) -> None:
 
 def test_an_embedding_is_the_encoder_s(shop: Shop) -> None:
     spec = shop.encoder.manifest.preprocess
-    embedding = shop.search.embed(picture(1))
     pixels = preprocess(spec, decode_for(spec, picture(1)))
-    np.testing.assert_allclose(embedding.vector, FakeEncoder().encode(pixels[None])[0], atol=1e-6)
-
-
-def test_a_vector_finds_what_its_picture_finds(shop: Shop) -> None:
-    shop.index({f"p{i}": [i] for i in range(8)})
-    vector = shop.search.embed(picture(3)).vector
-    assert shop.search.by_vector(vector, 4) == shop.search.by_picture(picture(3), 4).results
+    np.testing.assert_allclose(vector_of(shop, 1), FakeEncoder().encode(pixels[None])[0], atol=1e-6)
