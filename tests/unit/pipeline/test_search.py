@@ -1,87 +1,24 @@
 """The query flow over a small shop of fakes, indexed by the real catalogue flow."""
 
-from dataclasses import dataclass
-from functools import cache
-
 import numpy as np
 import pytest
 
 from service.core.errors import IndexUnavailableError, InvalidFilterError, InvalidImageError
 from service.core.filter_text import parse_filter_text
-from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.preprocess import decode_for, preprocess
-from service.core.types import CatalogRow, ImageRef, Product
-from service.pipeline.batching import Batcher
-from service.pipeline.embedder import Embedder
-from service.pipeline.embedding_cache import EmbeddingCache
-from service.pipeline.live_index import LiveIndex
-from service.pipeline.reindex import Reindex, ReindexOptions
-from service.pipeline.looking import Looking
+from service.core.types import Product
 from service.pipeline.outcome import succeeded
 from service.pipeline.querying import Picture, Point, Query
-from service.pipeline.recent_pictures import RecentPictures
-from service.pipeline.search import Ask, Search
+from service.pipeline.search import Ask
 from service.pipeline.selecting import SearchOptions
-from support.fakes import (
-    FakeCache,
-    FakeEncoder,
-    FakeFetcher,
-    FakeProductStore,
-    FakeSnapshots,
-    FakeSource,
-    FakeThumbnails,
-)
-from support.pictures import encoded, photo
-
-
-@cache
-def picture(seed: int) -> bytes:
-    """Seeds from 100 are all but picture 1."""
-    if seed >= 100:
-        return encoded(photo(seed - 40, 40 + seed % 3, seed=1), "PNG")
-    return encoded(photo(60, 40, seed=seed), "PNG")
-
-
-@dataclass
-class Shop:
-    """A search and what it is made of."""
-
-    search: Search
-    encoder: FakeEncoder
-    store: FakeProductStore
-    cache: FakeCache
-    snapshots: FakeSnapshots
-    live: LiveIndex
-
-    def index(self, catalog: dict[str, list[int]]) -> None:
-        """Reindex a catalogue of product -> seeds of its pictures, dropping all others."""
-        rows = [
-            CatalogRow(Product(id_, title=f"Product {id_}"), ImageRef(data=picture(seed)))
-            for id_, seeds in catalog.items()
-            for seed in seeds
-        ]
-        Reindex(self.encoder, self.store, FakeThumbnails(), self.snapshots, FakeFetcher()).run(
-            FakeSource(rows), ReindexOptions(delete_missing=True)
-        )
-        self.live.refresh()
+from support.fakes import FakeEncoder
+from support.query_shop import Shop, make_shop, picture
 
 
 @pytest.fixture
 def shop() -> Shop:
-    encoder, store, cache = FakeEncoder(), FakeProductStore(), FakeCache()
-    snapshots = FakeSnapshots()
-    live = LiveIndex(snapshots, encoder.bundle_digest)
-    looking = Looking(
-        encoder=encoder,
-        batcher=Batcher(encoder),
-        cache=EmbeddingCache([cache], encoder.bundle_digest, encoder.manifest.dim),
-        recent=RecentPictures(),
-        stored=store,
-        limits=ImageLimits(),
-    )
-    search = Search(encoder, Embedder(looking, store), live, store)
-    return Shop(search, encoder, store, cache, snapshots, live)
+    return make_shop()
 
 
 def ids(shop: Shop, seed: int, limit: int) -> list[str]:
