@@ -1,6 +1,6 @@
 """`python -m bench.matching SOURCES`: what `match`, `category: auto` and words are worth.
 
-photos held out of training -> vectors -> nearest of a catalogue -> the service's own rules -> shares
+photos held out of training -> vectors -> nearest of a catalogue -> the service's rules -> shares
 
 Bounds were chosen on the calibration half of the held-out photos, by the tables of `--sweep`; the
 figures are of the other half. Markdown on stdout.
@@ -133,7 +133,8 @@ def _exact(bench: Bench) -> list[Figure]:
         told.append(
             Figure(
                 f"`exact`, {what}, {len(shop):,} pictures: precision",
-                f"{precision:.3f}, of {exact.mean():.3f} of {len(queries):,}; P@1 {right.mean():.3f}",
+                f"{precision:.3f}, of {exact.mean():.3f} of {len(queries):,}; "
+                f"P@1 {right.mean():.3f}",
                 ">= 0.95",
                 precision >= 0.95,
             )

@@ -1,7 +1,6 @@
 """The photos that matching is measured on, embedded: rows of the Parquet files -> vectors, labels.
 
-Held out of training, all of them but the shelves of `whole`: what the model has learnt by heart says
-nothing of a shop it has never seen.
+Queries are held out of training: what the model has learnt by heart says nothing of other photos.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Every form of a query over a small shop of fakes: the same picture is found, however it is named."""
+"""Every form of a query over a small shop: the same picture is found, however it is named."""
 
 import numpy as np
 import pytest
