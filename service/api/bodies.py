@@ -142,21 +142,7 @@ EMBEDDINGS_BODY: dict[str, Any] = {
 }
 SIMILAR_PARAMETERS: dict[str, Any] = {
     "parameters": [
-        {
-            "name": "product_id",
-            "in": "path",
-            "required": True,
-            "description": "It may have slashes.",
-            "schema": {"type": "string"},
-        },
-        *(
-            {
-                "name": name,
-                "in": "query",
-                "description": schema.pop("description"),
-                "schema": schema,
-            }
-            for name, schema in _as_texts(OptionsIn).items()
-        ),
+        {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
+        for name, schema in _as_texts(OptionsIn).items()
     ]
 }

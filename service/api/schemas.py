@@ -1,16 +1,15 @@
 """The JSON of the REST API; pydantic only here, at the edge."""
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.api.answer_schemas import CategoryOut, DetectedOut
 from service.api.examples import ANSWER, PROBLEM
 from service.core.filter_json import as_json
 from service.core.filters import Filter
 from service.core.manifest import SnapshotManifest
 from service.core.types import StoredProduct
-from service.pipeline.detecting import Detected, Narrowing
 from service.pipeline.facets import Facet
 from service.pipeline.search import Answer, Found
 from service.pipeline.selecting import Plan
@@ -160,41 +159,6 @@ class ExplainOut(BaseModel):
             products=plan.products,
             kept_products=plan.kept_products,
             candidates=plan.candidates,
-        )
-
-
-class DetectedOut(BaseModel):
-    """What the query's picture shows, by one head of the model."""
-
-    label: str
-    probability: float = Field(description="0 to 1.")
-
-    @classmethod
-    def by_head(cls, found: Mapping[str, tuple[Detected, ...]]) -> "dict[str, list[DetectedOut]]":
-        """Show what every head says."""
-        return {
-            head: [cls(label=d.label, probability=round(d.probability, 4)) for d in labels]
-            for head, labels in found.items()
-        }
-
-
-class CategoryOut(BaseModel):
-    """What became of `category: auto`."""
-
-    label: str | None = Field(description="The likeliest category; null without a picture.")
-    probability: float | None = Field(description="Of it, 0 to 1.")
-    applied: bool = Field(description="Whether products of that category alone were searched.")
-    reason: str | None = Field(description="Why not.")
-
-    @classmethod
-    def of(cls, narrowing: Narrowing) -> "CategoryOut":
-        """Show it."""
-        probability = narrowing.probability
-        return cls(
-            label=narrowing.label,
-            probability=None if probability is None else round(probability, 4),
-            applied=narrowing.applied,
-            reason=narrowing.reason,
         )
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from service.api.answering import shown
 from service.api.bodies import SIMILAR_PARAMETERS
@@ -27,7 +28,9 @@ def make_similar_routes(serving: Serving, metrics: Metrics, admission: Admission
         responses=problems(404, 422, 429, 503),
         openapi_extra=SIMILAR_PARAMETERS,
     )
-    async def similar(request: Request, product_id: str) -> Response:
+    async def similar(
+        request: Request, product_id: Annotated[str, Path(description="It may have slashes.")]
+    ) -> Response:
         start = time.perf_counter()
         query = AskedQuery.of(parse_options(request), Query.of(LikeProduct(product_id)))
         with admission.admitted():
