@@ -42,6 +42,7 @@ _TURNED = (5, 6, 7, 8)
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
 _BAND_ROWS = 64
+_MAX_PROGRESSIVE_PIXELS = 20_000_000
 # A 65-byte progressive scan costs 14 ms at 40 MP; real files have a dozen. A video appended to a
 # photo looks like 15 scans a megabyte.
 _MAX_SCANS = 300
@@ -137,6 +138,9 @@ def _load(image: Image.Image, least_side: int, box: Box | None) -> tuple[int, _L
     whole = _size(part.pixels(*image.size)) if box else image.size
     # JPEG only: decode at 1/2, 1/4 or 1/8 straight from the DCT coefficients.
     width, height = (least_side * a // b for a, b in zip(image.size, whole, strict=True))
+    if "progressive" in image.info and image.width * image.height > _MAX_PROGRESSIVE_PIXELS:
+        # Its coefficients are all held at once; the pixels of a whole one beside them are too much.
+        width, height = min(width, image.width // 2), min(height, image.height // 2)
     drafted = image.draft(None, (width, height))
     image.load()
     area = part.area(*image.size)
