@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo check format test bench bench-export bench-index load evaluate \
-        gpu-check clean
+.PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching load \
+        evaluate gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ bench-export: install-dev  ## Measure export and its variants; OPENVINO=PYTHON o
 
 bench-index: install-dev  ## Measure every kind of index at ROWS="20000 ..." vectors; JSON on stdout.
 	@$(BIN)/python -m bench.index $(if $(ROWS),--rows $(ROWS))
+
+bench-matching: install-dev  ## Measure match, category=auto and words on the real photos in SOURCES=DIR.
+	@$(BIN)/python -m bench.matching $(SOURCES)
 
 load: install-dev  ## Run locust for 30 s against a server it starts; HTML report in loadtests/reports.
 	$(BIN)/python -m loadtests.run

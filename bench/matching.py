@@ -108,25 +108,37 @@ def _nothing(bench: Bench) -> list[Figure]:
         ("sold: shelf photos to their grocery", shelf, bench.grocery),
         ("sold: drawn products retaken to their shop", studio, bench.studio),
     ]
-    return [
+    told = [
         Figure(
             f"{what} ({len(asked):,} photos, {len(shop):,} pictures)",
             _shares(words(bench, hits(asked, shop))),
         )
         for what, asked, shop in cases
     ]
+    return [*told, _type_not_sold(bench)]
+
+
+def _type_not_sold(bench: Bench) -> Figure:
+    """The hardest: photos of a type of product that this fashion shop alone does not have."""
+    queries, said = reporting(bench.fashion_retaken), []
+    for kind in sorted(set(queries.values("article_type"))):
+        others = bench.fashion.those(lambda row, kind=kind: row["article_type"] != kind)
+        asked = queries.those(lambda row, kind=kind: row["article_type"] == kind)
+        said.append(words(bench, hits(asked, others)))
+    what = f"not sold: fashion retaken, its article type left out ({len(queries):,} photos)"
+    return Figure(what, _shares(np.concatenate(said)))
 
 
 def _exact(bench: Bench) -> list[Figure]:
+    """Precision of `exact`: asked of photos retaken; told of a shelf, where nothing was chosen."""
     cases = [
-        ("fashion retaken", bench.fashion_retaken, bench.fashion),
-        ("fashion retaken", bench.fashion_retaken, bench.large),
-        ("drawn products retaken", bench.drawn_retaken, bench.studio),
-        ("shelf photos", bench.shelf, bench.grocery),
+        ("fashion retaken", reporting(bench.fashion_retaken), bench.fashion, 0.95),
+        ("fashion retaken", reporting(bench.fashion_retaken), bench.large, 0.95),
+        ("drawn products retaken", reporting(bench.drawn_retaken), bench.studio, 0.95),
+        ("shelf photos", bench.shelf, bench.grocery, None),
     ]
     told = []
-    for what, asked, shop in cases:
-        queries = reporting(asked)
+    for what, queries, shop, asked in cases:
         found = hits(queries, shop)
         right, exact = first_is_right(queries, found), words(bench, found) == "exact"
         precision = float(right[exact].mean())
@@ -135,8 +147,8 @@ def _exact(bench: Bench) -> list[Figure]:
                 f"`exact`, {what}, {len(shop):,} pictures: precision",
                 f"{precision:.3f}, of {exact.mean():.3f} of {len(queries):,}; "
                 f"P@1 {right.mean():.3f}",
-                ">= 0.95",
-                precision >= 0.95,
+                f">= {asked}" if asked else "",
+                precision >= asked if asked else None,
             )
         )
     return told

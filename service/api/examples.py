@@ -42,8 +42,8 @@ ANSWER: JsonDict = {
     "results": [
         {
             "product_id": "demo-000123",
-            "similarity": 0.913402,
-            "confidence": 0.8244,
+            "similarity": 0.953402,
+            "confidence": 0.8662,
             "image_id": _PICTURE_ID,
             "image_url": f"/v1/images/{_PICTURE_ID}",
             "matched_images": 2,

@@ -16,7 +16,7 @@ from service.core.types import Hit
 
 Match: TypeAlias = Literal["exact", "similar", "weak", "none"]
 
-EXACT = 0.80
+EXACT = 0.83
 """Probability of the best from which it may be the product itself."""
 LEAD = 0.03
 """Cosine by which it must then lead the next: a catalogue has many that are nearly the same."""
