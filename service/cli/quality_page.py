@@ -32,7 +32,7 @@ def page(report: QualityReport, thumbnails: ThumbnailStore, limit: int) -> str:
         _section(
             "disagree",
             f"Pictures that disagree with their {field}",
-            f"Of the nearest pictures of other products hardly any has the product's {escape(field)}, "
+            f"Of the nearest pictures of other products hardly any has the same {escape(field)}, "
             "while most agree on another, and that is unusual for it. The most unusual come first.",
             [cards.disagreement(each) for each in report.disagreements[:limit]],
             len(report.disagreements),
@@ -40,7 +40,7 @@ def page(report: QualityReport, thumbnails: ThumbnailStore, limit: int) -> str:
         _section(
             "placeholders",
             "Placeholders",
-            f"One picture under many products of more than one {escape(field)}: it shows none of them.",
+            f"One picture under many products, of more than one {escape(field)}: it shows none.",
             [cards.shared(each) for each in report.placeholders[:limit]],
             len(report.placeholders),
         ),
@@ -120,14 +120,18 @@ class _Cards:
 
     def disagreement(self, found: Disagreement) -> str:
         """Return a product, what it is said to be, and what its neighbours are."""
-        which = f", {found.pictures} of {found.of} pictures" if found.of > 1 else ""
+        said = [f"{found.share:.0%} of them"]
+        if found.own:
+            said.append(f"{found.own:.0%} have its own")
+        if found.of > 1:
+            said.append(f"so for {found.pictures} of its {found.of} pictures")
         evidence = "".join(f"<li>{self._image(each)}</li>" for each in found.evidence)
         return (
             f'<article class="card"><figure>{self._image(found.shown)}'
             f"<figcaption>{_name(found.shown)}</figcaption></figure><div>"
             f"<dl><dt>catalogue</dt><dd>{_text(found.shown.label)}</dd>"
             f"<dt>neighbours</dt><dd><strong>{_text(found.suspected)}</strong> "
-            f"<span>{found.share:.0%} of them{which}; {found.own:.0%} have its own</span></dd></dl>"
+            f"<span>{', '.join(said)}</span></dd></dl>"
             f'<ul class="evidence" aria-label="Nearest pictures">{evidence}</ul></div></article>'
         )
 
