@@ -11,7 +11,7 @@ from string import Template
 
 from service.core.looks import shrunk
 from service.core.quality import Disagreement, QualityReport, Shared, Shown
-from service.core.types import ThumbnailStore
+from service.core.store import ThumbnailStore
 
 _TEMPLATE = Path(__file__).with_name("quality_page.html")
 _SIDE = 160

@@ -16,7 +16,7 @@ from service.cli.quality_page import page
 from service.core.errors import StoreError
 from service.core.quality import QualityOptions, QualityReport
 from service.core.snapshot import Snapshot
-from service.core.types import ThumbnailStore
+from service.core.store import ThumbnailStore
 from service.pipeline.quality_report import inspect_catalog
 from service.wiring import examining, snapshots
 

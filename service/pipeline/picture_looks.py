@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.looks import CELLS, Look, look
-from service.core.types import ThumbnailStore
+from service.core.store import ThumbnailStore
 
 _BLOCK = 1024
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from service.core.quality import Disagreement, QualityOptions, QualityReport, Shared
 from service.core.snapshot import Snapshot
-from service.core.types import ThumbnailStore
+from service.core.store import ThumbnailStore
 from service.pipeline.catalog_labels import Labels, Shower, first_rows
 from service.pipeline.label_votes import NEIGHBOURS, LabelVotes, Verdicts
 from service.pipeline.picture_looks import look_at_all
