@@ -5,7 +5,7 @@
 Adapters satisfy the Protocols and pass one contract suite (tests/contract).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from service.core.filters import Filter
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
-from service.core.types import AttributeValue, ProductStore, Vectors
+from service.core.product_kinds import FieldKind
+from service.core.store import ProductStore
+from service.core.types import AttributeValue, Vectors
 
 
 class VectorIndex(Protocol):
@@ -46,6 +48,10 @@ class ProductFields(Protocol):
 
     def __len__(self) -> int:
         """Products there are."""
+        ...
+
+    def kinds(self) -> Mapping[str, FieldKind]:
+        """Return what each field holds, by name: those of every product, then the others."""
         ...
 
     def matching(self, wanted: Filter) -> NDArray[np.bool_]:
