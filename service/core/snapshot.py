@@ -99,6 +99,31 @@ class Snapshot:
     product_rows: NDArray[np.int32]
     fields: ProductFields
 
+    @property
+    def sequence(self) -> int:
+        """Number of the write up to which everything is shown."""
+        return self.manifest.sequence
+
+    @property
+    def rows(self) -> int:
+        """Pictures that may be found."""
+        return len(self.index)
+
+    @property
+    def products(self) -> int:
+        """Products that may be found."""
+        return len(self.fields)
+
+    @property
+    def delta_rows(self) -> int:
+        """Pictures written since it was built, of which it knows none."""
+        return 0
+
+    @property
+    def dead_rows(self) -> int:
+        """Pictures that are passed over, none either."""
+        return 0
+
 
 class SnapshotStore(Protocol):
     """Versions of the index on disk, one of which is current."""
