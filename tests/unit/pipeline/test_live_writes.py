@@ -1,6 +1,7 @@
 """What is written shows at once: at every step of a history, as in an index built from scratch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from service.adapters.snapshots import SnapshotFolder
 from service.core.errors import InvalidFilterError
 from service.core.filter_text import parse_filter_text
+from service.core.filters import Filter
 from service.core.keys import bundle_digest
 from service.core.manifest import Receipt
 from service.core.overlay import LiveView, Overlay
-from service.core.snapshot import Snapshot, SnapshotStore
+from service.core.product_kinds import FieldKind
+from service.core.snapshot import ProductFields, Snapshot, SnapshotStore
 from service.core.store import Write
-from service.core.types import Hit, Product, Vectors
+from service.core.types import AttributeValue, Hit, Product, Vectors
 from service.pipeline.filtering import Filtering
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.selecting import PLAIN, SearchOptions, Selected, select
@@ -313,3 +316,68 @@ def in_threads(*groups: list[Callable[[], None]]) -> list[BaseException]:
     for thread in threads:
         thread.join(120)
     return failures
+
+
+class Counting:
+    """The fields of a snapshot that count how often they are asked."""
+
+    def __init__(self, fields: ProductFields) -> None:
+        self._fields = fields
+        self.asked = 0
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def kinds(self) -> Mapping[str, FieldKind]:
+        return self._fields.kinds()
+
+    def matching(self, wanted: Filter) -> NDArray[np.bool_]:
+        self.asked += 1
+        return self._fields.matching(wanted)
+
+    def values(self, key: str, products: NDArray[np.int32]) -> list[AttributeValue | None]:
+        return self._fields.values(key, products)
+
+
+@pytest.fixture
+def counted() -> tuple[Shop, Counting]:
+    snapshots = FakeSnapshots()
+    shop = Shop(snapshots)
+    fields = Counting(snapshots.versions[1].fields)
+    snapshots.versions[1] = replace(snapshots.versions[1], fields=fields)
+    shop.live = LiveIndex(snapshots, shop.store, BUNDLE)
+    shop.live.refresh()
+    return shop, fields
+
+
+def test_a_snapshot_is_filtered_once_whatever_is_written_after(
+    counted: tuple[Shop, Counting],
+) -> None:
+    shop, fields = counted
+    filtering, wanted = Filtering(), parse_filter_text("group:g1 -new:true")
+    for _ in range(30):
+        kept = filtering.kept(shop.live.snapshot(), wanted)
+        assert filtering.kept(shop.live.snapshot(), wanted) is kept
+        fresh = Filtering().kept(shop.rebuilt(), wanted)
+        assert (kept.count, kept.products) == (fresh.count, fresh.products)
+        shop.step()
+    assert fields.asked == 1
+
+
+def test_remembered_filters_are_bounded_with_what_was_written_too(
+    counted: tuple[Shop, Counting],
+) -> None:
+    shop, fields = counted
+    for _ in range(20):
+        shop.step()
+    view = shop.live.snapshot()
+    first, second, third = (parse_filter_text(f"group:g{i}") for i in range(3))
+    one = view.manifest.rows + len(view.index) + len(view.fields) - view.manifest.products
+    filtering = Filtering(max_bytes=2 * one)
+    for each in (first, second, first, third):
+        filtering.kept(view, each)
+    assert fields.asked == 3
+    filtering.kept(view, first)
+    assert fields.asked == 3, "used since"
+    filtering.kept(view, second)
+    assert fields.asked == 4, "used longest ago"
