@@ -79,6 +79,17 @@ def inspecting(
 
 
 @contextmanager
+def examining(settings: Settings) -> Iterator[tuple[SqliteStore, SqliteThumbnails]]:
+    """Lend what a report on the catalogue is made of, beside a snapshot."""
+    with ExitStack() as stack:
+        store = SqliteStore(settings.data_dir / "catalog.db")
+        stack.callback(store.close)
+        thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
+        stack.callback(thumbnails.close)
+        yield store, thumbnails
+
+
+@contextmanager
 def reindexing(settings: Settings, index: IndexChoice = BY_SIZE) -> Iterator[Reindex]:
     """Build the catalogue flow over the locked data directory; closes its files at the end.
 
@@ -114,7 +125,7 @@ def serving(settings: Settings) -> Iterator[Serving]:
         stack.callback(store.close)
         thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
         stack.callback(thumbnails.close)
-        live = LiveIndex(SnapshotFolder(settings.data_dir), encoder.bundle_digest)
+        live = LiveIndex(SnapshotFolder(settings.data_dir), store, encoder.manifest)
         live.refresh()
         stack.callback(live.close)
         embedder = _embedder(settings, stack, encoder, store)

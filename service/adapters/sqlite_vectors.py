@@ -7,11 +7,10 @@ from sqlite3 import Connection
 import numpy as np
 from numpy.typing import NDArray
 
+from service.adapters.sqlite_rows import BUNDLE
+
 _IMAGE_ID = re.compile("[0-9a-f]{64}")
-_QUERY = (
-    "SELECT vector FROM embeddings WHERE image_id = ?"
-    " AND bundle = (SELECT number FROM bundles WHERE digest = ?)"
-)
+_QUERY = f"SELECT vector FROM embeddings WHERE bundle = {BUNDLE} AND image_id = ?"
 
 
 def read_vectors(
@@ -20,7 +19,7 @@ def read_vectors(
     """Return a (dim,) vector for those of the pictures that have one; what is no id has none."""
     found = {}
     for image_id in filter(_IMAGE_ID.fullmatch, image_ids):
-        row = db.execute(_QUERY, (bytes.fromhex(image_id), bundle_digest)).fetchone()
+        row = db.execute(_QUERY, (bundle_digest, bytes.fromhex(image_id))).fetchone()
         if row is not None:
             found[image_id] = np.frombuffer(row[0], "<f4").astype(np.float32)
     return found

@@ -8,6 +8,7 @@
     ├── InvalidQueryError            a request that cannot be answered as asked
     │   └── InvalidFilterError         a filter that is malformed, or asks of fields there are not
     ├── ProductNotFoundError
+    ├── RevisionError                a product is not at the revision that a write expected
     ├── ImageNotFoundError
     ├── CatalogSourceError           a source that cannot be read, or lacks a column
     ├── FetchError                   an image URL that could not be downloaded
@@ -78,6 +79,12 @@ class ProductNotFoundError(VitrineError):
     """No product has this id."""
 
     code = "product_not_found"
+
+
+class RevisionError(VitrineError):
+    """A product was written by someone else since the caller read it."""
+
+    code = "revision_conflict"
 
 
 class ImageNotFoundError(VitrineError):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.core.filters import Condition, Filter, OneOf
 from service.core.manifest import Head
-from service.core.snapshot import Snapshot
+from service.core.overlay import LiveView
 from service.pipeline.filtering import Filtering, Kept
 
 CATEGORY = "category"
@@ -73,7 +73,7 @@ def detected(
 
 def narrow(
     filtering: Filtering,
-    snapshot: Snapshot,
+    snapshot: LiveView,
     wanted: Filter,
     found: Mapping[str, tuple[Detected, ...]],
     least: int,

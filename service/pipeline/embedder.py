@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.errors import InvalidQueryError, ProductNotFoundError, VitrineError
-from service.core.types import ProductStore, Seen, TextEncoder
+from service.core.store import ProductStore
+from service.core.types import Seen, TextEncoder
 from service.pipeline.clock import Clock
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.looking import Look, Looking

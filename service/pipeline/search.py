@@ -16,8 +16,9 @@ from service.core.errors import VitrineError
 from service.core.filters import Filter
 from service.core.manifest import SnapshotManifest
 from service.core.matching import Match, confidence, match_of
-from service.core.snapshot import Snapshot
-from service.core.types import Encoder, Hit, ProductStore, StoredProduct
+from service.core.overlay import LiveView
+from service.core.store import ProductStore
+from service.core.types import Encoder, Hit, StoredProduct
 from service.pipeline.clock import Clock
 from service.pipeline.detecting import Detected, Narrowing, detected, narrow
 from service.pipeline.embedder import Embedded, Embedder
@@ -62,6 +63,7 @@ class Answer:
     Attributes:
         image_id: Of the query's picture; None without one.
         index: Manifest of the snapshot that answered.
+        sequence: Number of the catalogue's write up to which the answer knows of every live one.
         results: Best first.
         match: How good the best of them is; None where cosines are not calibrated: those of words
             and of mixes, and all of a bundle without a curve.
@@ -76,6 +78,7 @@ class Answer:
 
     image_id: str | None
     index: SnapshotManifest
+    sequence: int
     results: list[Found]
     match: Match | None
     detected: Mapping[str, tuple[Detected, ...]]
@@ -143,7 +146,7 @@ class Search:
         """Embed queries, in order; what is wrong with one is of it alone."""
         return self.embedder.embed(queries, Clock())
 
-    def _planned(self, snapshot: Snapshot, ask: Ask) -> "_Planned":
+    def _planned(self, snapshot: LiveView, ask: Ask) -> "_Planned":
         clock, options = Clock(), ask.options
         for key in options.facets:
             snapshot.fields.values(key, np.empty(0, np.int32))  # raises where there is none
@@ -153,7 +156,7 @@ class Search:
             return _Planned(ask, self.filtering.kept(snapshot, options.filter), clock)
 
     def _answer(
-        self, snapshot: Snapshot, plan: "_Planned", embedded: Embedded | VitrineError
+        self, snapshot: LiveView, plan: "_Planned", embedded: Embedded | VitrineError
     ) -> Answer:
         query, ask, kept, clock = succeeded(embedded), plan.ask, plan.kept, plan.clock
         shown = detected(self.encoder.manifest.heads, query.heads)
@@ -170,7 +173,7 @@ class Search:
         with clock.stage("products"):
             stored = self.store.get_many([hit.product_id for hit in selected.hits])
         calibration = self.encoder.manifest.calibration if ask.query.comparable else None
-        # A product deleted since the snapshot was built is not shown.
+        # A product deleted since, of which the snapshot was not told yet, is not shown.
         results = [
             Found(
                 hit,
@@ -183,6 +186,7 @@ class Search:
         return Answer(
             image_id=query.image_id,
             index=snapshot.manifest,
+            sequence=snapshot.sequence,
             results=results,
             match=match_of(calibration, selected.nearest if results else [])
             if calibration

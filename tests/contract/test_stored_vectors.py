@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from service.adapters.sqlite_store import SqliteStore
-from support.fakes import FakeProductStore
+from service.core.types import Product
+from support.fake_store import FakeProductStore, fill
 
 A, B, C = (sha256(name.encode()).hexdigest() for name in "abc")
 BUNDLE, OTHER = "1" * 64, "2" * 64
@@ -20,9 +21,9 @@ def store(
 ) -> Iterator[SqliteStore | FakeProductStore]:
     """With vectors of a and b by one bundle, and of a by another."""
     made = SqliteStore(tmp_path / "catalog.db") if request.param == "sqlite" else FakeProductStore()
-    made.put_embeddings(BUNDLE, {A: vector(1), B: vector(2)})
-    made.put_embeddings(OTHER, {A: vector(3)})
-    made.commit()
+    product = Product("p")
+    fill(made, [(product, [A, B])], BUNDLE, {A: vector(1), B: vector(2)})
+    fill(made, [(product, [A])], OTHER, {A: vector(3)})
     yield made
     if isinstance(made, SqliteStore):
         made.close()

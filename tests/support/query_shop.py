@@ -16,11 +16,11 @@ from service.pipeline.looking import Looking
 from service.pipeline.recent_pictures import RecentPictures
 from service.pipeline.reindex import Reindex, ReindexOptions
 from service.pipeline.search import Search
+from support.fake_store import FakeProductStore
 from support.fakes import (
     FakeCache,
     FakeEncoder,
     FakeFetcher,
-    FakeProductStore,
     FakeSnapshots,
     FakeSource,
     FakeThumbnails,
@@ -91,7 +91,7 @@ def make_shop(*, heads: bool = False, words: bool = False, links: bool = False) 
     """
     encoder, store, cache = FakeEncoder(heads=heads), FakeProductStore(), FakeCache()
     snapshots = FakeSnapshots()
-    live = LiveIndex(snapshots, encoder.bundle_digest)
+    live = LiveIndex(snapshots, store, encoder.manifest)
     recent, fetcher, dim = FakeCache(), FakeFetcher(), encoder.manifest.dim
     looking = Looking(
         encoder=encoder,
@@ -100,7 +100,7 @@ def make_shop(*, heads: bool = False, words: bool = False, links: bool = False) 
         recent=RecentPictures([recent]),
         stored=store,
         limits=ImageLimits(),
-        fetch=fetcher.fetch if links else None,
+        fetch=(lambda url: fetcher.fetch(url).data) if links else None,
     )
     tower = FakeWords(dim)
     texts = TextSide(tower, EmbeddingCache([cache], "t" * 64, dim)) if words else None

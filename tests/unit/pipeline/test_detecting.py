@@ -10,7 +10,8 @@ from service.core.snapshot import Snapshot
 from service.core.types import Product
 from service.pipeline.detecting import SURE, Detected, detected, narrow
 from service.pipeline.filtering import Filtering
-from support.fakes import FakeEncoder, FakeProductStore, FakeSnapshots
+from support.fake_store import FakeProductStore, fill
+from support.fakes import FakeEncoder, FakeSnapshots
 
 KIND = Head(output="head_category", name="category", labels=("Bags", "Shoes", "Hats", "Ties"))
 RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0)
@@ -20,17 +21,16 @@ RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_pr
 def snapshot() -> Snapshot:
     """Six bags, of which two are red, and a hat."""
     encoder, store = FakeEncoder(), FakeProductStore()
-    run = store.begin_run()
+    products, vectors = [], {}
     for number in range(7):
         category = "bags" if number < 6 else "Hats"
         colour = "red" if number < 2 else "blue"
         product = Product(f"p{number}", category=category, attributes={"colour": colour})
-        store.put(product, run)
-        store.add_image(product.id, f"{number:064x}", run)
-        vector = np.eye(32, dtype=np.float32)[number]
-        store.put_embeddings(encoder.bundle_digest, {f"{number:064x}": vector})
-    store.commit()
-    return FakeSnapshots().build(store, encoder.manifest, RECEIPT)
+        products.append((product, [f"{number:064x}"]))
+        vectors[f"{number:064x}"] = np.eye(32, dtype=np.float32)[number]
+    fill(store, products, encoder.bundle_digest, vectors)
+    with store.view() as view:
+        return FakeSnapshots().build(view, encoder.manifest, RECEIPT)
 
 
 def sure_of(label: str, probability: float = SURE) -> dict[str, tuple[Detected, ...]]:

@@ -7,7 +7,7 @@ from service.core.errors import IndexUnavailableError, InvalidFilterError, Inval
 from service.core.filter_text import parse_filter_text
 from service.core.keys import image_digest
 from service.core.preprocess import decode_for, preprocess
-from service.core.types import Product
+from service.core.store import Write
 from service.pipeline.outcome import succeeded
 from service.pipeline.querying import Picture, Point, Query
 from service.pipeline.search import Ask
@@ -86,9 +86,7 @@ def test_fewer_products_than_asked_for_are_all_there_are(shop: Shop) -> None:
 
 def test_a_product_deleted_since_is_not_shown(shop: Shop) -> None:
     shop.index({"a": [1], "b": [2]})
-    run = shop.store.begin_run()
-    shop.store.put(Product("b"), run)
-    shop.store.finish_run(run, delete_missing=True)
+    shop.store.write([Write("a", None)], shop.encoder.bundle_digest, {})
     assert ids(shop, 1, 10) == ["b"]
 
 
