@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def load(bundle: Path, sources: Path) -> Bench:
-    """Embed the photos: 2 minutes on two cores."""
+    """Embed the photos, which takes most of the time."""
     encoder = OnnxEncoder(bundle)
     hires, lowres = sources / "fashion-hires.parquet", sources / "fashion-lowres.parquet"
     held = is_held_out("id")
