@@ -224,7 +224,8 @@ class SnapshotManifest(_Strict):
     """`manifest.json` of a snapshot: what was built, from what, by which model.
 
     Attributes:
-        index_asked: Kind of index that was asked for, and what `auto` picked is `index_kind`.
+        index_asked: What was asked for, an `IndexKind` or a FAISS factory string.
+        index_kind: The same, or what `auto` picked.
         index_factory: The same as FAISS names it.
         bytes_per_vector: Of the index file; the vectors kept beside it take `2 * dim` more.
         target_recall: What the gate asks of `chosen`.

@@ -1,7 +1,7 @@
 """What a reindex leaves behind for its operator: what it did, and which pictures failed why.
 
-    run -> RunRecord.add_failures, as they come -> close(report) -> kept
-        -> left without a report                -> nothing is kept
+run -> RunRecord.add_failures, as they come -> close(report) -> kept
+    -> left without a report                -> nothing is kept
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from service.core.manifest import Receipt
+from service.core.manifest import OperatingPoint, Receipt
 from service.core.types import Failure
 
 
@@ -33,7 +33,9 @@ class RunReport:
         version: Of the index: the one that serves, or that was refused; None where none was built.
         rows: Pictures in that version.
         index_kind: What kind of index that is.
-        failures: The first of them; all are kept beside the report.
+        chosen: The point of it that serves.
+        failures: The first of them.
+        failures_file: Where all of them are, if there are any.
         why: What refused it.
     """
 
@@ -42,17 +44,14 @@ class RunReport:
     version: int | None = None
     rows: int = 0
     index_kind: str = ""
+    chosen: OperatingPoint | None = None
     failures: Sequence[Failure] = field(default_factory=tuple)
+    failures_file: str | None = None
     why: str = ""
 
 
 class RunRecord(Protocol):
     """The record of one run, while it lasts."""
-
-    @property
-    def receipt_path(self) -> str | None:
-        """Where the report will be kept, if it is."""
-        ...
 
     @property
     def failures_path(self) -> str | None:

@@ -56,8 +56,14 @@ class KnownDownload:
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
-    """What a run did to the products: these were new, changed (fields or pictures), removed."""
+    """What a run did to the products.
 
+    Attributes:
+        products: Seen, those that were kept included.
+        changed: By their fields or pictures, not counting new ones.
+    """
+
+    products: int
     new: int
     changed: int
     removed: int
@@ -145,7 +151,9 @@ class CatalogView(Protocol):
 
 
 class CatalogRun(Protocol):
-    """The writes of one reindex; each call is a transaction of its own. For one thread.
+    """The writes of one reindex, in short transactions, so that others can write between them.
+
+    What a call did is durable when it returns. For one thread.
 
     A product that is written live after the run began stays as that write left it: its rows are
     seen, and change nothing.
@@ -160,7 +168,14 @@ class CatalogRun(Protocol):
         ...
 
     def keep(self, product_ids: Sequence[str]) -> None:
-        """Count products as seen, and leave them as they are."""
+        """Count products as seen, and drop none of their pictures.
+
+        Their fields stay as they are too, unless rows of theirs are merged before.
+        """
+        ...
+
+    def totals(self) -> RunTotals:
+        """Return what the run did so far."""
         ...
 
     def finish(self, *, incomplete: Collection[str], delete_missing: bool) -> RunTotals:
@@ -178,9 +193,7 @@ class ProductStore(Protocol):
     Writers take turns; readers never wait, and see what is committed. Safe for several threads.
     """
 
-    def run(
-        self, bundle_digest: str, *, dry: bool = False
-    ) -> AbstractContextManager[CatalogRun]:
+    def run(self, bundle_digest: str, *, dry: bool = False) -> AbstractContextManager[CatalogRun]:
         """Begin a reindex by this bundle; a dry one counts the same and writes nothing.
 
         What was merged stays where the run is left before `finish`.
@@ -248,6 +261,6 @@ class ThumbnailStore(Protocol):
         """Return the small picture, or None."""
         ...
 
-    def has(self, image_id: str) -> bool:
-        """Whether there is one."""
+    def having(self, image_ids: Collection[str]) -> set[str]:
+        """Return those of the pictures that have one."""
         ...

@@ -1,7 +1,7 @@
-"""Prepared rows into the store, batch by batch: pixels -> encoder -> vectors, merged with their rows.
+"""Prepared rows into the store, in batches: pixels -> encoder -> vectors, merged with their rows.
 
-Everything embedded is durable with the rows that led to it: an interrupted run loses at most a batch,
-and the next one embeds only what is missing.
+Everything embedded is durable with the rows that led to it: an interrupted run loses at most a
+batch, and the next one embeds only what is missing.
 """
 
 from collections import Counter

@@ -5,8 +5,8 @@
                                                          -> else decoded by a pool, one by one
            -> chunks in order, a few ahead of whoever takes them
 
-What is known is asked of the stores once a chunk. Memory depends on the chunks that are ahead, which
-are bounded in rows and in bytes, and not on the catalogue.
+What is known is asked of the stores once a chunk. Memory depends on the chunks that are ahead,
+which are bounded in rows and in bytes, and not on the catalogue.
 """
 
 import os

@@ -31,6 +31,7 @@ from service.core.types import CatalogSource, Encoder, ImageFetcher
 from service.pipeline.gate import GateOptions, inspect, require
 from service.pipeline.intake import Intake, Tally
 from service.pipeline.preparing import Preparer, ThumbnailPolicy
+from service.pipeline.promoting import promote
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Reindex:
         options: ReindexOptions,
         on_progress: Callable[[int], None] = lambda rows: None,
     ) -> RunReport:
-        """Bring the store up to the source and, where anything changed, put a new snapshot in service.
+        """Bring the store up to the source; put a new snapshot in service if anything changed.
 
         Args:
             source: The catalogue.
@@ -139,7 +140,7 @@ class Reindex:
             intake.flush()
             if intake.tally.seen == 0:
                 raise CatalogSourceError("the source has no pictures; nothing was changed")
-            failed = _too_many_failed(intake.tally, options.max_failed, record)
+            failed = _too_many_failed(intake.tally, options, record)
             if failed is not None:
                 return run.totals(), intake.tally, failed
             totals = run.finish(incomplete=(), delete_missing=options.delete_missing)
@@ -151,18 +152,17 @@ class Reindex:
         manifest = self._still_right(options.index)
         if manifest is not None:
             return _of_version(report, RunEnd.UNCHANGED, manifest)
+        bundle, receipt = self.encoder.manifest, report.receipt
         try:
             with self.store.view() as view:
-                snapshot = self.snapshots.build(
-                    view, self.encoder.manifest, report.receipt, options.index
-                )
-            report = _of_version(report, RunEnd.REFUSED, snapshot.manifest)
-            checks = inspect(snapshot, self.store, self.encoder, options.gate)
+                snapshot = self.snapshots.build(view, bundle, receipt, options.index)
+                report = _of_version(report, RunEnd.REFUSED, snapshot.manifest)
+                checks = inspect(snapshot, view, self.encoder, options.gate)
             require(checks, snapshot.manifest.version)
         except (IndexChoiceError, IndexRefusedError) as exc:
             record.close(replace(report, why=str(exc)))
             raise
-        self.snapshots.promote(snapshot.manifest.version)
+        promote(self.snapshots, self.store, snapshot.manifest.version)
         return replace(report, end=RunEnd.PROMOTED)
 
     def _still_right(self, choice: IndexChoice) -> SnapshotManifest | None:
@@ -219,15 +219,18 @@ def _of_version(report: RunReport, end: RunEnd, manifest: SnapshotManifest) -> R
 
 
 def _too_many_failed(
-    tally: Tally, max_failed: float, record: RunRecord
+    tally: Tally, options: ReindexOptions, record: RunRecord
 ) -> ReindexFailedError | None:
-    if tally.failed <= max_failed * tally.seen:
+    if tally.failed <= options.max_failed * tally.seen:
         return None
     ((reason, times),) = tally.reasons.most_common(1)
-    listed = f"; all are listed in {record.failures_path}" if record.failures_path else ""
+    then = "The index that was serving still serves; what was embedded is kept for the next run"
+    if options.dry_run:
+        then = "A run would end here, and promote nothing"
+    elif record.failures_path:
+        then += f". Each failure is in {record.failures_path}"
     return ReindexFailedError(
         f"{tally.failed} of {tally.seen} pictures failed, more than --max-failed "
-        f"{max_failed:.2%} allows; most often ({times}): {reason}{listed}. "
-        "The index that was serving still serves; what was embedded is kept for the next run",
+        f"{options.max_failed:.2%} allows; most often ({times}): {reason}. {then}",
         tally.failures,
     )
