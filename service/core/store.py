@@ -4,8 +4,8 @@
     live     Write -> ProductStore.write -> Written, durable      -> Replay in every process
     build    ProductStore.view -> CatalogView, one moment of it   -> a snapshot
 
-Every write has a sequence number. What a live write changed is told apart from what a run changed: a
-run's changes show when its snapshot is promoted, a live write shows at once.
+Every write has a sequence number. What a live write changed is told apart from what a run changed:
+a run's changes show when its snapshot is promoted, a live write shows at once.
 
 Adapters satisfy the Protocols and pass one contract suite (tests/contract).
 """
@@ -83,6 +83,11 @@ class Write:
     product: Product | None
     image_ids: tuple[str, ...] | None = None
     expected: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a product under another's id."""
+        if self.product is not None and self.product.id != self.product_id:
+            raise ValueError(f"product {self.product.id!r} cannot be put as {self.product_id!r}")
 
 
 @dataclass(frozen=True, slots=True)
