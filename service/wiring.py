@@ -13,13 +13,14 @@ from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
 from service.adapters.redis_cache import RedisCache
-from service.adapters.run_records import NoRecords, RunFolder
+from service.adapters.run_records import RunFolder
 from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
+from service.core.receipts import NoRecords
 from service.core.types import Cache
 from service.pipeline.batching import Batcher
 from service.pipeline.embedding_cache import EmbeddingCache

@@ -114,23 +114,6 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}")
 
 
-class NoRecords:
-    """Satisfies `RunRecords` for a dry run, which leaves nothing behind."""
-
-    failures_path = None
-
-    @contextmanager
-    def begin(self) -> Iterator["NoRecords"]:
-        """Stand for the record too."""
-        yield self
-
-    def add_failures(self, failures: Sequence[Failure]) -> None:
-        """Keep nothing."""
-
-    def close(self, report: RunReport) -> None:
-        """Keep nothing."""
-
-
 def as_json(report: RunReport) -> dict[str, object]:
     """Return a report as JSON has it, with the counts of the receipt beside the rest."""
     return {

@@ -73,10 +73,6 @@ class SnapshotFolder:
         """Return what a version says of itself, unverified; raises IndexCorruptError."""
         return read_manifest(self._folder(version))
 
-    def verify(self, version: int) -> None:
-        """Compare every file of a version with its checksum; raises IndexCorruptError."""
-        check_digests(self._folder(version), self.manifest(version).files)
-
     def load(self, version: int) -> Snapshot:
         """Read a version and check it against its manifest; raises IndexCorruptError."""
         folder = self._folder(version)

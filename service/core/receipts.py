@@ -4,8 +4,8 @@ run -> RunRecord.add_failures, as they come -> close(report) -> kept
     -> left without a report                -> nothing is kept
 """
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -73,3 +73,20 @@ class RunRecords(Protocol):
     def begin(self) -> AbstractContextManager[RunRecord]:
         """Open the record of a run; raises StoreError where it cannot be written."""
         ...
+
+
+class NoRecords:
+    """Satisfies `RunRecords` for runs that leave nothing behind, as a dry one."""
+
+    failures_path: str | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator["NoRecords"]:
+        """Stand for the record too."""
+        yield self
+
+    def add_failures(self, failures: Sequence[Failure]) -> None:
+        """Keep nothing."""
+
+    def close(self, report: RunReport) -> None:
+        """Keep nothing."""

@@ -110,10 +110,6 @@ class SnapshotStore(Protocol):
         """Return what a version says of itself, unverified; raises IndexCorruptError."""
         ...
 
-    def verify(self, version: int) -> None:
-        """Compare every file of a version with its checksum; raises IndexCorruptError."""
-        ...
-
     def build(
         self,
         view: CatalogView,

@@ -24,9 +24,9 @@ from service.core.errors import (
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import Receipt, SnapshotManifest
-from service.core.receipts import RunEnd, RunRecord, RunRecords, RunReport
+from service.core.receipts import NoRecords, RunEnd, RunRecord, RunRecords, RunReport
 from service.core.snapshot import SnapshotStore
-from service.core.store import ProductStore, RunTotals, ThumbnailStore
+from service.core.store import CatalogView, ProductStore, RunTotals, ThumbnailStore
 from service.core.types import CatalogSource, Encoder, ImageFetcher
 from service.pipeline.gate import GateOptions, inspect, require
 from service.pipeline.intake import Intake, Tally
@@ -67,7 +67,7 @@ class Reindex:
     thumbnails: ThumbnailStore
     snapshots: SnapshotStore
     fetcher: ImageFetcher
-    records: RunRecords
+    records: RunRecords = field(default_factory=NoRecords)
 
     def run(
         self,
@@ -109,7 +109,9 @@ class Reindex:
                 raise failed
             if not options.dry_run:
                 report = self._put_in_service(report, options, record)
-            report = replace(report, receipt=self._final(report, start))
+            seconds = round(time.monotonic() - start, 2)
+            final = report.receipt.model_copy(update={"seconds": seconds})
+            report = replace(report, receipt=final)
             record.close(report)
             return report
 
@@ -149,48 +151,38 @@ class Reindex:
     def _put_in_service(
         self, report: RunReport, options: ReindexOptions, record: RunRecord
     ) -> RunReport:
-        manifest = self._still_right(options.index)
-        if manifest is not None:
-            return _of_version(report, RunEnd.UNCHANGED, manifest)
-        bundle, receipt = self.encoder.manifest, report.receipt
-        try:
-            with self.store.view() as view:
+        with self.store.view() as view:
+            manifest = self._still_right(view, options)
+            if manifest is not None:
+                return _of_version(report, RunEnd.UNCHANGED, manifest, view)
+            try:
+                bundle, receipt = self.encoder.manifest, report.receipt
                 snapshot = self.snapshots.build(view, bundle, receipt, options.index)
-                report = _of_version(report, RunEnd.REFUSED, snapshot.manifest)
+                report = _of_version(report, RunEnd.REFUSED, snapshot.manifest, view)
                 checks = inspect(snapshot, view, self.encoder, options.gate)
-            require(checks, snapshot.manifest.version)
-        except (IndexChoiceError, IndexRefusedError) as exc:
-            record.close(replace(report, why=str(exc)))
-            raise
+                require(checks, snapshot.manifest.version)
+            except (IndexChoiceError, IndexRefusedError) as exc:
+                record.close(replace(report, why=str(exc)))
+                raise
         promote(self.snapshots, self.store, snapshot.manifest.version)
         return replace(report, end=RunEnd.PROMOTED)
 
-    def _still_right(self, choice: IndexChoice) -> SnapshotManifest | None:
-        """Return the serving version if it is whole, and another would be the same."""
-        version = self.snapshots.current()
+    def _still_right(self, view: CatalogView, options: ReindexOptions) -> SnapshotManifest | None:
+        """Return the serving version if it is whole, passes, and another would be the same."""
+        version, digest = self.snapshots.current(), self.encoder.bundle_digest
         if version is None:
             return None
         try:
             manifest = self.snapshots.manifest(version)
-            with self.store.view() as view:
-                digest = self.encoder.bundle_digest
-                store_has = (digest, view.sequence(), view.count_rows(digest))
             has = (manifest.bundle_digest, manifest.sequence, manifest.rows)
-            asked = IndexChoice(manifest.index_asked, manifest.target_recall)
-            if has != store_has or asked != choice:
+            if has != (digest, view.sequence(), view.count_rows(digest)):
                 return None
-            self.snapshots.verify(version)
+            if IndexChoice(manifest.index_asked, manifest.target_recall) != options.index:
+                return None
+            checks = inspect(self.snapshots.load(version), view, self.encoder, options.gate)
         except IndexCorruptError:
             return None
-        return manifest
-
-    def _final(self, report: RunReport, start: float) -> Receipt:
-        coverage = None
-        if report.version is not None:
-            products = self.snapshots.manifest(report.version).products
-            coverage = min(1.0, products / max(self.store.count_products(), 1))
-        seconds = round(time.monotonic() - start, 2)
-        return report.receipt.model_copy(update={"coverage": coverage, "seconds": seconds})
+        return manifest if all(check.passed for check in checks) else None
 
 
 def _receipt(totals: RunTotals, tally: Tally, start: float) -> Receipt:
@@ -207,10 +199,14 @@ def _receipt(totals: RunTotals, tally: Tally, start: float) -> Receipt:
     )
 
 
-def _of_version(report: RunReport, end: RunEnd, manifest: SnapshotManifest) -> RunReport:
+def _of_version(
+    report: RunReport, end: RunEnd, manifest: SnapshotManifest, view: CatalogView
+) -> RunReport:
+    coverage = manifest.products / max(view.count_products(), 1)
     return replace(
         report,
         end=end,
+        receipt=report.receipt.model_copy(update={"coverage": round(coverage, 6)}),
         version=manifest.version,
         rows=manifest.rows,
         index_kind=manifest.index_kind,

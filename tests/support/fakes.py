@@ -226,9 +226,6 @@ class FakeSnapshots:
     def manifest(self, version: int) -> SnapshotManifest:
         return self.load(version).manifest
 
-    def verify(self, version: int) -> None:
-        self.load(version)
-
     def load(self, version: int) -> Snapshot:
         if version in self.damaged or version not in self.versions:
             raise IndexCorruptError(f"v{version:06d} is missing or damaged")

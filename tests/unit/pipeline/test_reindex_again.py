@@ -83,6 +83,16 @@ def test_a_refused_snapshot_is_reported_with_its_version(shop: Shop) -> None:
     assert shop.run(rows, LENIENT).end is RunEnd.PROMOTED, "what was refused does not serve"
 
 
+def test_what_serves_is_asked_to_pass_too(shop: Shop) -> None:
+    """Where the limits are stricter by now, another is built, and refused with its reason."""
+    rows = [row("a", 1), row("b", None)]
+    shop.run(rows, LENIENT)
+    assert shop.run(rows).end is RunEnd.UNCHANGED
+    with pytest.raises(IndexRefusedError, match="coverage"):
+        shop.run(rows, ReindexOptions(gate=GateOptions(min_coverage=0.9)))
+    assert shop.snapshots.current() == 1
+
+
 def test_coverage_is_the_share_of_products_with_a_vector(shop: Shop) -> None:
     report = shop.run([row("a", 1), row("b", 2), row("c", None), row("d", BROKEN)], LENIENT)
     assert report.receipt.coverage == 0.5
