@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.progress import (
@@ -106,9 +106,10 @@ def reindex(
         report = run_reindex(settings, catalog, options)
     except ReindexFailedError as exc:
         _show_failures(exc.failures)
-        typer.secho(f"vitrine: {exc}", fg="red", err=True)
-        raise typer.Exit(1) from exc
+        _refuse(str(exc))
     show_report(report, settings.data_dir, as_json=as_json)
+    if report.why:
+        _refuse(report.why)
 
 
 def run_reindex(settings: Settings, catalog: CatalogSource, options: ReindexOptions) -> RunReport:
@@ -157,6 +158,11 @@ def show_report(report: RunReport, data_dir: Path, *, as_json: bool = False) -> 
     table.add_row("seconds", f"{receipt.seconds:.1f}")
     console().print(table)
     _show_failures(report.failures, report.failures_file, receipt.failed)
+
+
+def _refuse(why: str) -> NoReturn:
+    typer.secho(f"vitrine: {why}", fg="red", err=True)
+    raise typer.Exit(1)
 
 
 def _moment(text: str | None) -> datetime | None:

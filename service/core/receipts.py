@@ -36,7 +36,7 @@ class RunReport:
         chosen: The point of it that serves.
         failures: The first of them.
         failures_file: Where all of them are, if there are any.
-        why: What refused it.
+        why: What refused it, or would refuse what was run dry.
     """
 
     end: RunEnd

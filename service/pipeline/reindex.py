@@ -86,7 +86,7 @@ class Reindex:
             CatalogSourceError: The source cannot be read, has no picture, or does not say when
                 rows changed although `since` is given.
             ReindexFailedError: Too many pictures failed. What was embedded is kept for the next
-                run; the serving version stays.
+                run; the serving version stays. A dry run reports it instead.
             IndexChoiceError: The kind of index asked for cannot be built of so few vectors.
             IndexRefusedError: The gate refused the snapshot, which is kept to be looked at.
         """
@@ -105,7 +105,9 @@ class Reindex:
                 failures_file=record.failures_path,
             )
             if failed is not None:
-                record.close(replace(report, why=str(failed)))
+                report = replace(report, why=str(failed))
+            if failed is not None and not options.dry_run:
+                record.close(report)
                 raise failed
             if not options.dry_run:
                 report = self._put_in_service(report, options, record)

@@ -198,3 +198,14 @@ def test_every_failure_is_kept_with_its_reason(
         2,
         str(path),
     )
+
+
+def test_a_dry_run_that_would_be_refused_tells_both(server: Pictures, tmp_path: Path) -> None:
+    source = write(tmp_path / "shop.csv", server)
+    del server.pictures["2.jpg"]
+    done = vitrine_here("reindex", source, "--data-dir", tmp_path / "data", "--dry-run", "--json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert (report["new"], report["embedded"], report["failed"]) == (6, 5, 1)
+    assert [f["product_id"] for f in report["failures"]] == ["p2"]
+    assert "A run would end here" in done.stderr

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.core.errors import CatalogSourceError, IndexRefusedError, ReindexFailedError
+from service.core.errors import CatalogSourceError, IndexRefusedError
 from service.core.index_choice import IndexChoice
 from service.core.receipts import RunEnd
 from service.core.store import Write
@@ -256,9 +256,11 @@ def test_a_dry_run_counts_a_new_picture_once_however_far_apart(shop: Shop) -> No
     assert (dry.receipt.embedded, dry.receipt.reused) == (8, len(rows) - 8)
 
 
-def test_a_dry_run_is_refused_as_a_run_would_be(shop: Shop) -> None:
-    with pytest.raises(ReindexFailedError, match="A run would end here"):
-        shop.run([row("a", 1), row("b", BROKEN)], DRY)
+def test_a_dry_run_says_that_a_run_would_be_refused(shop: Shop) -> None:
+    report = shop.run([row("a", 1), row("b", BROKEN)], DRY)
+    assert "1 of 2 pictures failed" in report.why
+    assert report.why.endswith("A run would end here, and promote nothing")
+    assert counts(report) == {"products": 2, "new": 2, "seen": 2, "embedded": 1, "failed": 1}
     assert shop.images() == {}
 
 
