@@ -86,8 +86,8 @@ class Preparer:
     """What it takes to prepare rows.
 
     Attributes:
-        since: Rows that are older are kept as they are, if their products have pictures; None
-            looks at every row.
+        since: Rows that are older are kept as they are, if their products have pictures, and these
+            vectors; None looks at every row.
     """
 
     encoder: Encoder
@@ -152,14 +152,18 @@ class Preparer:
             return _failed(product, image, exc)
 
     def _kept(self, rows: Sequence[CatalogRow]) -> list[bool]:
-        """Tell which rows are older than was asked for, and of products that have pictures."""
+        """Tell which rows are older than was asked for, and of products that lack nothing."""
         since = self.since
         if since is None:
             return [False] * len(rows)
         older = [row.updated_at is not None and row.updated_at < since for row in rows]
         ids = {row.product.id for row, old in zip(rows, older, strict=True) if old}
         stored = self.store.get_many(list(ids)) if ids else {}
-        whole = {id_ for id_, product in stored.items() if product.image_ids}
+        images = {image_id for product in stored.values() for image_id in product.image_ids}
+        vectors = self.store.embedded(images, self.encoder.bundle_digest) if images else set()
+        whole = {
+            id_ for id_, p in stored.items() if p.image_ids and vectors.issuperset(p.image_ids)
+        }
         return [
             old and row.product.id in (stored if row.image is None else whole)
             for row, old in zip(rows, older, strict=True)

@@ -190,6 +190,14 @@ def test_older_rows_that_the_store_lacks_are_read_all_the_same(shop: Shop) -> No
     assert shop.images() == {"a": digests(1), "failed": digests(2), "late": digests(3)}
 
 
+def test_older_rows_that_another_model_embedded_are_read_all_the_same(shop: Shop) -> None:
+    rows = [row("a", 1, MONDAY), row("b", 2, MONDAY)]
+    shop.run(rows)
+    shop.encoder = FakeEncoder(seed=1)
+    assert shop.run(rows, SINCE_TUESDAY).receipt.embedded == 2
+    assert len(shop.indexed()) == 2
+
+
 def test_rows_without_a_time_are_looked_at(shop: Shop) -> None:
     shop.run([row("a", 1), row("b", 2)])
     shop.run([row("a", 3, None), row("b", 4, MONDAY)], SINCE_TUESDAY)
