@@ -75,6 +75,17 @@ def inspecting(
 
 
 @contextmanager
+def examining(settings: Settings) -> Iterator[tuple[SqliteStore, SqliteThumbnails]]:
+    """Lend what a report on the catalogue is made of, beside a snapshot."""
+    with ExitStack() as stack:
+        store = SqliteStore(settings.data_dir / "catalog.db")
+        stack.callback(store.close)
+        thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
+        stack.callback(thumbnails.close)
+        yield store, thumbnails
+
+
+@contextmanager
 def reindexing(
     settings: Settings, index: IndexChoice = BY_SIZE, *, dry: bool = False
 ) -> Iterator[Reindex]:
@@ -125,7 +136,7 @@ def serving(settings: Settings) -> Iterator[Serving]:
             redis = RedisCache(settings.redis_url)
             stack.callback(redis.close)
             caches.append(redis)
-        live = LiveIndex(SnapshotFolder(settings.data_dir), encoder.bundle_digest)
+        live = LiveIndex(SnapshotFolder(settings.data_dir), store, encoder.manifest)
         live.refresh()
         stack.callback(live.close)
         search = Search(

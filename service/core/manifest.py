@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from service.core.gate import Gate, Truncation
+from service.core.index_choice import IndexChoice
 
 BUNDLE_SCHEMA = 1
 SNAPSHOT_SCHEMA = 2
@@ -251,3 +252,8 @@ class SnapshotManifest(_Strict):
     built_at: str
     files: dict[str, str]
     receipt: Receipt
+
+    @property
+    def asked(self) -> IndexChoice:
+        """What whoever had it built asked for."""
+        return IndexChoice(self.index_asked, self.target_recall)

@@ -179,7 +179,7 @@ class Reindex:
             has = (manifest.bundle_digest, manifest.sequence, manifest.rows)
             if has != (digest, view.sequence(), view.count_rows(digest)):
                 return None
-            if IndexChoice(manifest.index_asked, manifest.target_recall) != options.index:
+            if manifest.asked != options.index:
                 return None
             checks = inspect(self.snapshots.load(version), view, self.encoder, options.gate)
         except IndexCorruptError:

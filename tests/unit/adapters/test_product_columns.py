@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from service.adapters import product_kinds, product_table
+from service.adapters import product_table
 from service.adapters.product_columns import ProductColumns, read_products
 from service.adapters.product_table import PRODUCT_FILES, write_products
+from service.core import product_kinds
 from service.core.errors import IndexCorruptError, InvalidFilterError
 from service.core.filter_text import parse_filter_text
 from service.core.types import AttributeValue, Product, StoredProduct
