@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
@@ -11,12 +13,14 @@ from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
 from service.adapters.redis_cache import RedisCache
+from service.adapters.run_records import RunFolder
 from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
+from service.core.receipts import NoRecords
 from service.core.types import Cache
 from service.pipeline.batching import Batcher
 from service.pipeline.embedding_cache import EmbeddingCache
@@ -82,8 +86,13 @@ def examining(settings: Settings) -> Iterator[tuple[SqliteStore, SqliteThumbnail
 
 
 @contextmanager
-def reindexing(settings: Settings, index: IndexChoice = BY_SIZE) -> Iterator[Reindex]:
+def reindexing(
+    settings: Settings, index: IndexChoice = BY_SIZE, *, dry: bool = False
+) -> Iterator[Reindex]:
     """Build the catalogue flow over the locked data directory; closes its files at the end.
+
+    A dry one takes no lock, since it writes nothing: what it compares with may be written to
+    meanwhile, as it may be after it.
 
     Raises:
         IndexChoiceError: There is no such kind of index as `index` asks for.
@@ -92,10 +101,14 @@ def reindexing(settings: Settings, index: IndexChoice = BY_SIZE) -> Iterator[Rei
         # Decoding shares the cores, and spinning would take them (docs/benchmarks.md).
         encoder = make_encoder(settings, spinning=False)
         check_choice(index, encoder.manifest.dim)
-        stack.enter_context(writing_to(settings.data_dir))
-        store = SqliteStore(settings.data_dir / "catalog.db")
+        data_dir = settings.data_dir
+        if not dry:
+            stack.enter_context(writing_to(data_dir))
+        elif not (data_dir / "catalog.db").exists():
+            data_dir = Path(stack.enter_context(TemporaryDirectory()))
+        store = SqliteStore(data_dir / "catalog.db")
         stack.callback(store.close)
-        thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
+        thumbnails = SqliteThumbnails(data_dir / "thumbnails.db")
         stack.callback(thumbnails.close)
         fetcher = HttpImageFetcher(max_bytes=settings.max_image_bytes)
         stack.callback(fetcher.close)
@@ -103,8 +116,9 @@ def reindexing(settings: Settings, index: IndexChoice = BY_SIZE) -> Iterator[Rei
             encoder=encoder,
             store=store,
             thumbnails=thumbnails,
-            snapshots=SnapshotFolder(settings.data_dir),
+            snapshots=SnapshotFolder(data_dir),
             fetcher=fetcher,
+            records=NoRecords() if dry else RunFolder(data_dir),
         )
 
 
