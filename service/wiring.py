@@ -111,7 +111,7 @@ def serving(settings: Settings) -> Iterator[Serving]:
             redis = RedisCache(settings.redis_url)
             stack.callback(redis.close)
             caches.append(redis)
-        live = LiveIndex(SnapshotFolder(settings.data_dir), encoder.bundle_digest)
+        live = LiveIndex(SnapshotFolder(settings.data_dir), store, encoder.manifest)
         live.refresh()
         stack.callback(live.close)
         search = Search(

@@ -6,7 +6,12 @@ _PICTURE_ID = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 ANSWER: JsonDict = {
     "request_id": "5a0c7e0e4c3f4f0d9d6b7a3f2e1c0b9a",
     "image_id": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
-    "index": {"version": 7, "built_at": "2026-03-01T06:00:00+00:00", "bundle": "vitrine-default"},
+    "index": {
+        "version": 7,
+        "built_at": "2026-03-01T06:00:00+00:00",
+        "bundle": "vitrine-default",
+        "sequence": 48211,
+    },
     "total": 1,
     "took_ms": 21.4,
     "timings": {"decode": 3.1, "embed": 16.9, "search": 0.6, "products": 0.4},

@@ -94,16 +94,19 @@ def make_search_routes(
 
     @router.get("/index", summary="The index being served", responses=problems(503))
     def get_index() -> IndexOut:
-        manifest = serving.live.snapshot().manifest
+        view = serving.live.snapshot()
+        manifest = view.manifest
         encoder = serving.encoder
         problem = serving.live.problem
         return IndexOut(
             version=manifest.version,
             built_at=manifest.built_at,
-            rows=manifest.rows,
-            products=manifest.products,
+            rows=view.rows,
+            products=view.products,
             index_factory=manifest.index_factory,
-            sequence=manifest.sequence,
+            sequence=view.sequence,
+            delta_rows=view.delta_rows,
+            dead_rows=view.dead_rows,
             bundle=BundleOut(
                 name=encoder.manifest.name,
                 version=encoder.manifest.version,
