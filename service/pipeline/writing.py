@@ -80,34 +80,21 @@ class Writing:
     live: Searched
     bundle_digest: str
 
-    def put(
-        self, product: Product, pictures: Sequence[Picture], expected: int | None = None
-    ) -> Written:
-        """Make a product what is said, all of it; `pictures` are all it has, in order.
+    def one(self, operation: Operation) -> Written:
+        """Do one.
 
         Raises:
             InvalidImageError: A picture is not accepted; the message says which.
             FetchError: Likewise, of one behind a URL.
             InvalidQueryError: Likewise, of one that is not known, or a URL that is not fetched.
+            ProductNotFoundError: There is nothing to patch or delete.
             RevisionError: The product is not at the revision that was expected.
             StoreError: The catalogue refused.
         """
-        return self._one(Put(product, tuple(pictures), expected))
-
-    def patch(
-        self,
-        product_id: str,
-        change: ProductPatch,
-        pictures: Sequence[Picture] | None = None,
-        expected: int | None = None,
-    ) -> Written:
-        """Change some of a product; raises as `put`, and ProductNotFoundError."""
-        replaced = None if pictures is None else tuple(pictures)
-        return self._one(Patch(product_id, change, replaced, expected))
-
-    def delete(self, product_id: str, expected: int | None = None) -> Written:
-        """Remove a product; raises ProductNotFoundError, RevisionError and StoreError."""
-        return self._one(Delete(product_id, expected))
+        (outcome,) = self.batch([operation])
+        if isinstance(outcome, VitrineError):
+            raise outcome
+        return outcome
 
     def batch(self, operations: Sequence[Operation]) -> list[Written | VitrineError]:
         """Do many in order, in one transaction as long as no product comes up again.
@@ -126,12 +113,6 @@ class Writing:
         finally:
             self.live.catch_up()
         return outcomes
-
-    def _one(self, operation: Operation) -> Written:
-        (outcome,) = self.batch([operation])
-        if isinstance(outcome, VitrineError):
-            raise outcome
-        return outcome
 
     def _commit(
         self, operations: Sequence[Operation], made: _AllMade
