@@ -44,7 +44,7 @@ class Spool:
         async with self._changed:
             await self._changed.wait_for(lambda: self._read_to < self._written_to or self._ended)
             self._file.seek(self._read_to)
-            data = self._file.read(_CHUNK)
+            data = self._file.read(min(_CHUNK, self._written_to - self._read_to))
             self._read_to += len(data)
             if self._read_to == self._written_to:
                 self._restart()

@@ -1,69 +1,20 @@
 """Products written over REST to a really running server: shown at once, here and elsewhere."""
 
-import base64
 import json
 import re
 import shutil
-import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
 
 from service.core.keys import image_digest
-from service.demo.catalog import encode
-from service.demo.products import product
-from service.demo.render import render
-from support.live_server import PRODUCTS, VIEWS, Server, Shop, eventually, serving
-from support.pictures import encoded, photo
+from support.live_server import PRODUCTS, Server, Shop, serving
+from support.products_api import address, base64_of, found, picture, problem, put, shoes
 
 pytestmark = pytest.mark.integration
-
-NEW = 500
-"""The first of the demo's products that the shop has not."""
-
-
-def picture(number: int, view: int = 0) -> bytes:
-    return encode(render(product(number), view, size=120))
-
-
-def base64_of(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def shoes(number: int = NEW, **fields: Any) -> dict[str, Any]:
-    return {
-        "title": f"New shoes {number}",
-        "brand": "Written",
-        "price": 10.0,
-        "attributes": {"season": "summer", "sizes": [41, 42]},
-        "images": [{"image_base64": base64_of(picture(number))}],
-        **fields,
-    }
-
-
-def address(product_id: str) -> str:
-    return f"/v1/products/{quote(product_id)}"
-
-
-def put(client: httpx.Client, product_id: str, body: dict[str, Any], **headers: str) -> Any:
-    return client.put(address(product_id), json=body, headers=headers)
-
-
-def found(client: httpx.Client, data: bytes, limit: int = 1, **options: str) -> list[str]:
-    answer = client.post("/v1/search", files={"file": data}, data={"limit": limit, **options})
-    assert answer.status_code == 200, answer.text
-    return [result["product_id"] for result in answer.json()["results"]]
-
-
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    return answer.status_code, answer.json()["code"]
 
 
 @pytest.fixture(scope="module")
