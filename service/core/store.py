@@ -84,6 +84,11 @@ class Write:
     image_ids: tuple[str, ...] | None = None
     expected: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a product under another's id."""
+        if self.product is not None and self.product.id != self.product_id:
+            raise ValueError(f"product {self.product.id!r} cannot be put as {self.product_id!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class Written:

@@ -7,4 +7,4 @@ from service.core.store import ProductStore
 def promote(snapshots: SnapshotStore, store: ProductStore, version: int) -> None:
     """Make a version current; drop the changes that every version still on disk has in it."""
     snapshots.promote(version)
-    store.forget_changes(min(manifest.sequence for manifest in snapshots.manifests()))
+    store.forget_changes(min((m.sequence for m in snapshots.manifests()), default=0))

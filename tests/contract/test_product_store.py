@@ -1,22 +1,23 @@
 """What every `ProductStore` keeps to: reads, and the run that brings it up to a source."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from service.adapters.sqlite_store import SqliteStore
-from service.core.store import KnownDownload, ProductStore, RunTotals, SeenRow, VectorRows
+from service.core.store import KnownDownload, ProductStore, RunTotals, SeenRow
 from service.core.types import Product, Validators
-from support import fake_store
-from support.fake_store import FakeProductStore
+from support.catalog import (
+    BUNDLE,
+    OTHER,
+    count_rows,
+    image,
+    images_of,
+    reindex,
+    rows_of,
+    vector,
+)
 
-BUNDLE, OTHER = "b" * 64, "c" * 64
-DIM = 8
 SHIRT = Product(
     id="shirt/1 é",
     title="Blue “wide” shirt",
@@ -30,53 +31,9 @@ SHIRT = Product(
 )
 
 
-@pytest.fixture(params=["sqlite", "fake"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ProductStore]:
-    if request.param == "fake":
-        yield FakeProductStore()
-    else:
-        sqlite = SqliteStore(tmp_path / "catalog.db")
-        yield sqlite
-        sqlite.close()
-
-
-def image(name: str) -> str:
-    return sha256(name.encode()).hexdigest()
-
-
-def vector(seed: int) -> NDArray[np.float32]:
-    return np.random.default_rng(seed).normal(size=DIM).astype(np.float32)
-
-
-def fill(
-    store: ProductStore,
-    catalog: Mapping[str, str],
-    vectors: Mapping[str, NDArray[np.float32]] | None = None,
-    *,
-    delete_missing: bool = False,
-) -> RunTotals:
-    """Run a whole reindex of one-letter pictures."""
-    named = [(Product(id_), [image(name) for name in names]) for id_, names in catalog.items()]
-    return fake_store.fill(store, named, BUNDLE, vectors, delete_missing=delete_missing)
-
-
 def merge(store: ProductStore, *rows: SeenRow) -> None:
     with store.run(BUNDLE) as run:
         run.merge(rows, {})
-
-
-def images_of(store: ProductStore, product_id: str) -> tuple[str, ...]:
-    return store.get_many([product_id])[product_id].image_ids
-
-
-def rows_of(store: ProductStore, bundle: str = BUNDLE, batch: int = 100) -> list[VectorRows]:
-    with store.view() as view:
-        return list(view.rows(bundle, batch))
-
-
-def count_rows(store: ProductStore, bundle: str = BUNDLE) -> int:
-    with store.view() as view:
-        return view.count_rows(bundle)
 
 
 # Reads
@@ -98,9 +55,9 @@ def test_an_empty_store_answers(store: ProductStore) -> None:
 
 
 def test_products_are_counted_with_pictures_or_without(store: ProductStore) -> None:
-    fill(store, {"a": "xy", "b": ""})
+    reindex(store, {"a": "xy", "b": ""})
     assert store.count_products() == 2
-    fill(store, {"b": ""}, delete_missing=True)
+    reindex(store, {"b": ""}, delete_missing=True)
     assert store.count_products() == 1
 
 
@@ -118,7 +75,7 @@ def test_a_product_comes_back_as_it_was(store: ProductStore) -> None:
 @pytest.mark.parametrize("batch", [1, 2, 3, 100])
 def test_rows_come_in_order_with_their_vectors(store: ProductStore, batch: int) -> None:
     vectors = {image(name): vector(i) for i, name in enumerate("abc")}
-    fill(store, {"2": "ab", "1": "b", "3": "xc", "4": ""}, vectors)
+    reindex(store, {"2": "ab", "1": "b", "3": "xc", "4": ""}, vectors)
     with store.run(OTHER) as run:
         run.merge([], {image("x"): vector(9)})
     parts = rows_of(store, batch=batch)
@@ -132,15 +89,15 @@ def test_rows_come_in_order_with_their_vectors(store: ProductStore, batch: int) 
 
 
 def test_products_are_listed_by_insertion(store: ProductStore) -> None:
-    fill(store, {"z": "a", "a": "b", "m": ""})
-    fill(store, {"m": "", "z": "a"})
+    reindex(store, {"z": "a", "a": "b", "m": ""})
+    reindex(store, {"m": "", "z": "a"})
     assert [p.product.id for p in store.list_products(10)] == ["z", "a", "m"]
     assert [p.product.id for p in store.list_products(2)] == ["z", "a"]
 
 
 def test_any_number_of_products_can_be_asked_for(store: ProductStore) -> None:
     """SQLite takes 32,766 parameters; nobody should have to know."""
-    fill(store, {"1": "a", "39999": "b"}, {image("a"): vector(0)})
+    reindex(store, {"1": "a", "39999": "b"}, {image("a"): vector(0)})
     found = store.get_many([str(i) for i in range(40_000)])
     assert {id_: p.image_ids for id_, p in found.items()} == {
         "1": (image("a"),),
@@ -153,12 +110,12 @@ def test_any_number_of_products_can_be_asked_for(store: ProductStore) -> None:
 
 def test_a_view_is_one_moment_while_writes_go_on(store: ProductStore) -> None:
     vectors = {image(name): vector(i) for i, name in enumerate("abc")}
-    fill(store, {"1": "a", "2": "b"}, vectors)
+    reindex(store, {"1": "a", "2": "b"}, vectors)
     with store.view() as view:
         before = store.sequence()
         rows = view.rows(BUNDLE, 1)
         first = next(rows)
-        fill(store, {"1": "ac", "3": "b"}, delete_missing=True)
+        reindex(store, {"1": "ac", "3": "b"}, delete_missing=True)
         assert view.sequence() == before < store.sequence()
         assert [first.product_ids, *(part.product_ids for part in rows)] == [["1"], ["2"]]
         assert (view.count_products(), view.count_rows(BUNDLE)) == (2, 2)
@@ -192,17 +149,19 @@ def test_of_two_rows_in_a_run_the_first_wins(store: ProductStore) -> None:
 
 
 def test_a_vector_that_is_there_stays(store: ProductStore) -> None:
-    fill(store, {"1": "a"}, {image("a"): vector(0)})
-    fill(store, {"1": "a"}, {image("a"): vector(1)})
+    reindex(store, {"1": "a"}, {image("a"): vector(0)})
+    reindex(store, {"1": "a"}, {image("a"): vector(1)})
     (part,) = rows_of(store)
     assert np.array_equal(part.vectors[0], vector(0))
     assert store.embedded([image("a")], OTHER) == set()
 
 
 def test_only_a_change_takes_a_number(store: ProductStore) -> None:
-    fill(store, {"1": "ab", "2": "c"})
+    reindex(store, {"1": "ab", "2": "c"})
     before, stored = store.sequence(), store.list_products(10)
-    assert fill(store, {"1": "ab", "2": "c"}) == RunTotals(products=2, new=0, changed=0, removed=0)
+    assert reindex(store, {"1": "ab", "2": "c"}) == RunTotals(
+        products=2, new=0, changed=0, removed=0
+    )
     assert store.sequence() == before
     assert store.list_products(10) == stored
     with store.run(BUNDLE) as run:
@@ -227,16 +186,16 @@ def test_only_a_change_takes_a_number(store: ProductStore) -> None:
 def test_every_change_of_what_is_found_takes_a_number(
     store: ProductStore, again: dict[str, str], delete_missing: bool, totals: RunTotals
 ) -> None:
-    fill(store, {"1": "ab", "2": "c"})
+    reindex(store, {"1": "ab", "2": "c"})
     before = store.sequence()
-    assert fill(store, again, delete_missing=delete_missing) == totals
+    assert reindex(store, again, delete_missing=delete_missing) == totals
     assert store.sequence() > before
 
 
 def test_pictures_keep_the_order_of_the_run(store: ProductStore) -> None:
-    fill(store, {"1": "abab"})
+    reindex(store, {"1": "abab"})
     assert images_of(store, "1") == (image("a"), image("b"))
-    fill(store, {"1": "cba"})
+    reindex(store, {"1": "cba"})
     assert images_of(store, "1") == (image("c"), image("b"), image("a"))
     with store.run(BUNDLE) as run:
         for name in "bda":
@@ -246,15 +205,17 @@ def test_pictures_keep_the_order_of_the_run(store: ProductStore) -> None:
 
 
 def test_a_run_drops_what_it_replaced(store: ProductStore) -> None:
-    fill(store, {"1": "ab", "2": "c", "3": "d"})
-    assert fill(store, {"1": "be", "2": ""}) == RunTotals(products=2, new=0, changed=1, removed=0)
+    reindex(store, {"1": "ab", "2": "c", "3": "d"})
+    assert reindex(store, {"1": "be", "2": ""}) == RunTotals(
+        products=2, new=0, changed=1, removed=0
+    )
     assert images_of(store, "1") == (image("b"), image("e"))
     assert images_of(store, "2") == (image("c"),), "no new picture: the old ones stay"
     assert images_of(store, "3") == (image("d"),), "not in the run: untouched"
 
 
 def test_an_incomplete_product_keeps_the_pictures_it_had(store: ProductStore) -> None:
-    fill(store, {"a": "xy", "b": "z"})
+    reindex(store, {"a": "xy", "b": "z"})
     with store.run(BUNDLE) as run:
         run.merge([SeenRow(Product(id_), image("new")) for id_ in "ab"], {})
         run.finish(incomplete={"a"}, delete_missing=False)
@@ -263,24 +224,24 @@ def test_an_incomplete_product_keeps_the_pictures_it_had(store: ProductStore) ->
 
 
 def test_missing_products_go_when_asked(store: ProductStore) -> None:
-    fill(store, {"1": "a", "2": "b", "3": "b"}, {image("a"): vector(0), image("b"): vector(1)})
-    assert fill(store, {"2": "b"}, delete_missing=True).removed == 2
+    reindex(store, {"1": "a", "2": "b", "3": "b"}, {image("a"): vector(0), image("b"): vector(1)})
+    assert reindex(store, {"2": "b"}, delete_missing=True).removed == 2
     assert [p.product.id for p in store.list_products(10)] == ["2"]
     assert count_rows(store) == 1
     assert store.embedded([image("a")], BUNDLE) == {image("a")}, "a vector outlives its product"
 
 
 def test_more_than_one_transaction_s_worth_is_replaced_and_removed(store: ProductStore) -> None:
-    fill(store, {f"p{i}": "a" for i in range(4321)})
+    reindex(store, {f"p{i}": "a" for i in range(4321)})
     again = {f"p{i}": "b" for i in range(2100)}
-    totals = fill(store, again, delete_missing=True)
+    totals = reindex(store, again, delete_missing=True)
     assert totals == RunTotals(products=2100, new=0, changed=2100, removed=2221)
     assert {p.image_ids for p in store.list_products(10_000)} == {(image("b"),)}
     assert store.count_products() == 2100
 
 
 def test_products_that_are_kept_are_seen_and_stay_as_they_are(store: ProductStore) -> None:
-    fill(store, {"1": "ab", "2": "c", "3": "d"})
+    reindex(store, {"1": "ab", "2": "c", "3": "d"})
     stored = store.get_many(["1", "2"])
     with store.run(BUNDLE) as run:
         run.keep(["1", "2"])
@@ -290,7 +251,7 @@ def test_products_that_are_kept_are_seen_and_stay_as_they_are(store: ProductStor
 
 
 def test_a_product_that_is_kept_for_one_row_loses_nothing_to_another(store: ProductStore) -> None:
-    fill(store, {"1": "ab", "2": "ab"})
+    reindex(store, {"1": "ab", "2": "ab"})
     with store.run(BUNDLE) as run:
         run.keep(["1"])
         run.merge([SeenRow(Product(id_, title="new"), image("c")) for id_ in "12"], {})
@@ -303,7 +264,7 @@ def test_a_product_that_is_kept_for_one_row_loses_nothing_to_another(store: Prod
 
 
 def test_a_dry_run_writes_nothing_and_counts_the_same(store: ProductStore) -> None:
-    fill(store, {"1": "ab", "2": "c", "3": "d", "4": "e", "5": "xy"}, {image("a"): vector(0)})
+    reindex(store, {"1": "ab", "2": "c", "3": "d", "4": "e", "5": "xy"}, {image("a"): vector(0)})
     before = (store.sequence(), store.list_products(10), count_rows(store))
     download = KnownDownload("https://shop.example/n", image("n"), Validators("e"))
     totals = []

@@ -207,7 +207,8 @@ class FakeProductStore:
 
     @contextmanager
     def run(self, bundle_digest: str, *, dry: bool = False) -> Iterator[FakeRun]:
-        yield FakeRun(self.state.copy() if dry else self.state, bundle_digest)
+        state = replace(self.state.copy(), live=self.state.live) if dry else self.state
+        yield FakeRun(state, bundle_digest)
 
     def write(
         self,

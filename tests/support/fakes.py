@@ -19,6 +19,7 @@ from service.core.manifest import (
     SnapshotManifest,
     Tier,
 )
+from service.core.product_kinds import FieldKind
 from service.core.snapshot import Snapshot
 from service.core.store import CatalogView
 from service.core.types import (
@@ -136,11 +137,14 @@ class FakeFields:
         self._numbers = {"price", *numbers}
         for key in self._keys[len(FIELDS) :]:
             values = [v for fields in self._fields for v in each(fields.get(key))]
-            if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+            if values and all(type(v) in {int, float} for v in values):
                 self._numbers.add(key)
 
     def __len__(self) -> int:
         return len(self._fields)
+
+    def kinds(self) -> dict[str, FieldKind]:
+        return {key: self._kind(key) for key in self._keys}
 
     def matching(self, wanted: Filter) -> NDArray[np.bool_]:
         for condition in wanted:
@@ -157,10 +161,17 @@ class FakeFields:
             return tuple(kept) or None
         return kept[0] if kept else None
 
+    def _kind(self, key: str) -> FieldKind:
+        if key in self._numbers:
+            return "number"
+        values = [v for fields in self._fields for v in each(fields.get(key))]
+        truths = bool(values) and all(isinstance(v, bool) for v in values)
+        return "truth" if truths and key not in FIELDS else "text"
+
     def _check(self, key: str) -> None:
         if key not in self._keys:
             raise InvalidFilterError(
-                f"there is no field {key!r}; known are {', '.join(self._keys)}"
+                f"there is no field {key!r}; the fields are: {', '.join(self._keys)}"
             )
 
     def _matches(self, fields: dict[str, AttributeValue | None], wanted: Filter) -> bool:

@@ -67,7 +67,7 @@ class Shop:
 def shop() -> Shop:
     encoder, store, cache = FakeEncoder(), FakeProductStore(), FakeCache()
     snapshots = FakeSnapshots()
-    live = LiveIndex(snapshots, encoder.bundle_digest)
+    live = LiveIndex(snapshots, store, encoder.manifest)
     batcher = Batcher(encoder)
     embeddings = EmbeddingCache([cache], encoder.bundle_digest, encoder.manifest.dim)
     search = Search(encoder, batcher, embeddings, live, store, ImageLimits())
