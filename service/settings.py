@@ -56,5 +56,11 @@ class Settings(BaseSettings):
     index_poll_seconds: float = Field(
         default=0.5, gt=0, description="How often a serving process looks for a new index."
     )
+    compact_rows: int = Field(
+        default=5000,
+        ge=0,
+        description="Pictures written since the index was built, or passed over in it, from which "
+        "on a serving process folds them into a new version; 0 leaves that to the operator.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks one.")

@@ -1,10 +1,13 @@
 """The only place that reads Settings and builds adapters."""
 
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
+from service.adapters.bundles import read_bundle
+from service.adapters.compactor import Compactor
 from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
@@ -20,6 +23,7 @@ from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.types import Cache
 from service.pipeline.batching import Batcher
+from service.pipeline.compacting import Compacting, Due
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.pictures import PictureMaker
@@ -56,7 +60,7 @@ def snapshots(settings: Settings) -> SnapshotFolder:
 
 @contextmanager
 def alone_in(settings: Settings) -> Iterator[SnapshotFolder]:
-    """Lend the versions of the index while nothing is being reindexed."""
+    """Lend the versions of the index while nobody else builds or promotes one."""
     with writing_to(settings.data_dir):
         yield snapshots(settings)
 
@@ -71,6 +75,33 @@ def inspecting(
         yield store, make_encoder(settings) if embeds else None
     finally:
         store.close()
+
+
+@contextmanager
+def compacting(settings: Settings) -> Iterator[Compacting]:
+    """Build what compaction needs over the locked data directory; closes it at the end."""
+    with alone_in(settings) as folder:
+        store = SqliteStore(settings.data_dir / "catalog.db")
+        try:
+            yield Compacting(read_bundle(settings.bundle), store, folder)
+        finally:
+            store.close()
+
+
+@contextmanager
+def compacting_beside(settings: Settings, live: LiveIndex) -> Iterator[None]:
+    """Compact in a child process whenever what is served is due for it."""
+    if not settings.compact_rows:
+        yield
+        return
+    command = [sys.executable, "-m", "service", "index", "compact"]
+    command += ["--data-dir", str(settings.data_dir), "--bundle", str(settings.bundle)]
+    compactor = Compactor(command, Due(live, snapshots(settings), settings.compact_rows))
+    compactor.start()
+    try:
+        yield
+    finally:
+        compactor.close()
 
 
 @contextmanager

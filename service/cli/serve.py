@@ -12,7 +12,10 @@ from service.api.app import create_app
 from service.api.serving import Serving
 from service.cli.options import Bundle, DataDir, settings_with
 from service.settings import Settings
-from service.wiring import serving
+from service.wiring import compacting_beside, serving
+
+_GRACE_SECONDS = 10
+"""That requests may take once the process is told to stop: a bulk write may be without end."""
 
 
 def serve(
@@ -28,7 +31,7 @@ def serve(
 def run_server(settings: Settings) -> None:
     """Serve until interrupted; a new index is picked up while serving."""
     _log_as_json()
-    with serving(settings) as parts:
+    with serving(settings) as parts, compacting_beside(settings, parts.live):
         parts.live.watch(settings.index_poll_seconds)
         uvicorn.run(
             make_app(parts, settings),
@@ -36,6 +39,7 @@ def run_server(settings: Settings) -> None:
             port=settings.port,
             log_level="info",
             access_log=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
         )
 
 
