@@ -1,6 +1,7 @@
 """What is being served: swapped whole, caught up, and never what cannot be trusted."""
 
 import traceback
+from collections.abc import Callable
 from threading import Event, Semaphore, Thread
 
 import numpy as np
@@ -28,13 +29,16 @@ RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_pr
 
 
 class Store(FakeProductStore):
-    """Breaks down when told to."""
+    """Breaks down when told to, and calls back when it is read."""
 
     def __init__(self) -> None:
         super().__init__()
         self.broken = False
+        self.looked: Callable[[], None] = lambda: None
+        self.replayed: Callable[[], None] = lambda: None
 
     def sequence(self) -> int:
+        self.looked()
         if self.broken:
             raise StoreError("catalog.db: disk I/O error")
         return super().sequence()
@@ -42,7 +46,9 @@ class Store(FakeProductStore):
     def replay(self, after: int, bundle_digest: str) -> Replay:
         if self.broken:
             raise StoreError("catalog.db: disk I/O error")
-        return super().replay(after, bundle_digest)
+        found = super().replay(after, bundle_digest)
+        self.replayed()
+        return found
 
     def put(self, *product_ids: str) -> None:
         """Write products live, each with a picture of its own."""
@@ -272,6 +278,29 @@ def test_a_new_version_is_published_with_what_was_written_since_it_was_built(
     live.refresh()
     assert shown(live) == ["b", "c", "d", "e"]
     assert live.snapshot().delta_rows == 2
+
+
+def test_a_new_version_never_shows_less_than_the_old_one_did(
+    snapshots: Snapshots, store: Store, live: LiveIndex
+) -> None:
+    """Somebody writes, and is told that it shows, between the replay and the swap."""
+    store.put("a")
+    snapshots.publish()
+    live.refresh()
+    snapshots.publish()
+    store.put("b")
+    seen: list[tuple[int, list[str]]] = []
+
+    def write() -> None:
+        store.replayed = lambda: None
+        store.put("c")
+        live.catch_up()
+        store.looked = lambda: seen.append((live.snapshot().manifest.version, shown(live)))
+
+    store.replayed = write
+    live.refresh()
+    assert {version for version, _ in seen} == {1, 2}
+    assert [products for _, products in seen] == [["a", "b", "c"]] * len(seen)
 
 
 @pytest.mark.parametrize("damaged", [False, True])

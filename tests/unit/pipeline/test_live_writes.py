@@ -32,6 +32,7 @@ RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_pr
 FILTERS = [
     "rank:..30", "rank:200..", "group:g1", "-group:g1", "new:true", "-new:*", "shade:dark",
     "-shade:dark", "tags:a", "id:p3,p7,p61", "group:g1,g2 rank:..50 -new:true",
+    '{"must": [{"key": "shade", "exists": false}]}',
     '{"should": [{"key": "shade", "exists": true}, {"key": "group", "match": "G2"}]}',
 ]  # fmt: skip
 OPTIONS = [
@@ -240,10 +241,28 @@ def test_a_field_that_only_a_live_write_has_can_be_asked_for_and_is_listed() -> 
         InvalidFilterError, match=r"no field 'zest'.*url, group, new, rank, tags, zeal$"
     ):
         Filtering().kept(view, parse_filter_text("zest:1"))
+
+
+def test_a_new_field_that_turns_out_to_hold_texts_is_compared_as_such_from_then_on() -> None:
+    shop, filtering, wanted = Shop(FakeSnapshots()), Filtering(), parse_filter_text("zeal:7")
+    shop.write(Write("n", Product("n", attributes={"zeal": "7.0"}), shop.pictures(1)))
+    assert filtering.kept(shop.live.snapshot(), wanted).count == 1
     shop.write(Write("o", Product("o", attributes={"zeal": "much"}), shop.pictures(1)))
-    filtering = Filtering()
-    filtering.kept(view, parse_filter_text("zeal:7"))
-    assert filtering.kept(shop.live.snapshot(), parse_filter_text("zeal:MUCH,7")).count == 2
+    assert filtering.kept(shop.live.snapshot(), wanted).count == 0
+    assert filtering.kept(shop.live.snapshot(), parse_filter_text("zeal:MUCH,7.0")).count == 2
+
+
+def test_dead_rows_are_never_marked_and_never_found_even_where_they_are() -> None:
+    shop = Shop(FakeSnapshots())
+    for _ in range(30):
+        shop.step()
+    view, wanted = shop.live.snapshot(), parse_filter_text("group:g1")
+    kept = Filtering().kept(view, wanted)
+    assert kept.rows.sum() == kept.count
+    every = np.ones(len(view.index), np.bool_)
+    _, (rows,) = view.index.search(shop.query()[np.newaxis], 1000, every)
+    assert len(rows) == view.rows < len(view.index)
+    assert {view.product_ids[row] for row in rows.tolist()} <= set(shop.store.state.products)
 
 
 def test_a_value_of_another_kind_than_the_snapshot_s_is_a_gap_until_the_next_one() -> None:
