@@ -31,7 +31,10 @@ from service.core.store import RunTotals, SeenRow
 
 _AT_ONCE = 1000
 _NEW, _CHANGED = 1, 2
+# Enough for lookups in no order among some 100,000 products, and little beside an encoder.
 _TABLES = """
+PRAGMA main.cache_size = -16384;
+PRAGMA temp.cache_size = -16384;
 CREATE TEMP TABLE seen_products (
     id TEXT PRIMARY KEY,
     state INTEGER NOT NULL DEFAULT 0,
