@@ -5,6 +5,7 @@ If-Match, If-None-Match -> the revision that a write expects | whether a reader 
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from service.core.errors import InvalidQueryError, RevisionError
 from service.core.store import ProductStore
@@ -23,7 +24,9 @@ def unchanged(headers: Mapping[str, str], revision: int) -> bool:
     known = headers.get("if-none-match")
     if known is None:
         return False
-    return known.strip() == "*" or str(revision) in {tag for _, tag in _tags(known)}
+    with suppress(InvalidQueryError):  # what a reader says wrong costs it a body, no more
+        return known.strip() == "*" or str(revision) in {tag for _, tag in _tags(known)}
+    return False
 
 
 def expected_revision(

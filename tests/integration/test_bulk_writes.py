@@ -124,7 +124,8 @@ def connect(server: Server) -> socket.socket:
     url = httpx.URL(server.url)
     connection = socket.create_connection((url.host, url.port), timeout=30)
     connection.sendall(
-        b"POST /v1/products:bulk HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+        b"POST /v1/products:bulk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"Transfer-Encoding: chunked\r\n"
         b"Content-Type: application/x-ndjson\r\n\r\n"
     )
     return connection
