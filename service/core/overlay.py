@@ -106,6 +106,10 @@ class Layers:
         self._delta = Delta(base.manifest.dim, base.fields.kinds())
         self._graveyard = Graveyard(base)
 
+    def prepare(self) -> None:
+        """Do what the first write would wait for; any thread may, at any time."""
+        self._graveyard.prepare()
+
     def write(self, replay: Replay) -> LiveView:
         """Take in what was written next; where that is nothing, the view stays what it was."""
         if replay.products:

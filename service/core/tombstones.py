@@ -54,12 +54,19 @@ class Graveyard:
             self._products.extend(np.array([each[0] for each in found], np.int64))
         return Tombstones(self._alive, self._rows.view(), self._products.view())
 
+    def prepare(self) -> None:
+        """Read the snapshot's ids, for which the first write would wait; any thread may."""
+        self._found_places()
+
     def _rows_of(self, product_ids: Collection[str]) -> list[NDArray[np.int64]]:
         if not product_ids or not len(self._base.fields):
             return []
-        # Made by the first write, not with the snapshot: most serve without one at first.
-        self._places = self._places or _Places(self._base)
-        return self._places.find(product_ids)
+        return self._found_places().find(product_ids)
+
+    def _found_places(self) -> "_Places":
+        if self._places is None:  # two threads that find it so make it twice, and no harm
+            self._places = _Places(self._base)
+        return self._places
 
 
 class _Places:

@@ -125,6 +125,7 @@ class LiveIndex:
             known = ""
             while not self._stop.wait(interval_seconds):
                 self.refresh()
+                self._tail.layers.prepare()
                 problem = self.problem
                 if problem and str(problem) != known:
                     event = "index_refused" if problem is self._refusal else "index_behind"

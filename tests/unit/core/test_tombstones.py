@@ -62,12 +62,17 @@ def test_ids_of_equal_hashes_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> 
     assert graveyard.bury(["b"]).rows.tolist() == [2, 1]
 
 
-def test_ids_are_read_by_the_first_write_and_not_by_those_that_follow() -> None:
+@pytest.mark.parametrize("prepared", [False, True])
+def test_ids_are_read_once_at_the_latest_by_the_first_write(prepared: bool) -> None:
     base = snapshot_of(range(1000), [f"p{i}" for i in range(1000)])
     fields = base.fields
     assert isinstance(fields, Fields)
     graveyard = Graveyard(base)
     assert fields.asked == 0
+    if prepared:
+        graveyard.prepare()
+        graveyard.prepare()
+        assert fields.asked == 1000
     graveyard.bury(["p1"])
     assert fields.asked == 1001
     for number in range(50):
