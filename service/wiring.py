@@ -159,9 +159,9 @@ def serving(settings: Settings) -> Iterator[Serving]:
         # Apart from the threads of the other routes, so that a flood of searches starves none.
         searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")
         stack.callback(searchers.shutdown)
+        writing = _writing(search, thumbnails, stack)
         writers = ThreadPoolExecutor(settings.write_threads, thread_name_prefix="write")
         stack.callback(writers.shutdown)
-        writing = _writing(search, thumbnails, stack)
         yield Serving(search, live, store, thumbnails, encoder, searchers, writing, writers)
 
 
