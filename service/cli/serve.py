@@ -1,7 +1,9 @@
 """`vitrine serve`: the REST service."""
 
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import structlog
 import typer
@@ -29,8 +31,10 @@ def serve(
 
 
 def run_server(settings: Settings) -> None:
-    """Serve until interrupted; a new index is picked up while serving."""
+    """Serve until interrupted or terminated; a new index is picked up while serving."""
     _log_as_json()
+    # uvicorn raises again what it was stopped by, which by default would end the process at once.
+    signal.signal(signal.SIGTERM, _terminated)
     with serving(settings) as parts, compacting_beside(settings, parts.live):
         parts.live.watch(settings.index_poll_seconds)
         uvicorn.run(
@@ -41,6 +45,10 @@ def run_server(settings: Settings) -> None:
             access_log=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
 
 
 def make_app(parts: Serving, settings: Settings) -> FastAPI:

@@ -138,6 +138,19 @@ def test_a_server_compacts_by_itself_and_no_request_fails(data_dir: Path, tmp_pa
         assert "v000002 serves" in compaction["output"]
 
 
+def test_a_compaction_ends_with_its_server(data_dir: Path, tmp_path: Path) -> None:
+    with serving(data_dir, tmp_path, VITRINE_COMPACT_ROWS="1") as server, server.client() as client:
+        children = Path(f"/proc/{server.pid}/task")
+        assert put(client, "new", shoes(760)).status_code == 201
+
+        def started() -> list[str]:
+            return " ".join(path.read_text() for path in children.glob("*/children")).split()
+
+        (child,) = eventually(started)
+    assert not Path(f"/proc/{child}").exists()
+    assert "Traceback" not in server.log.read_text()
+
+
 @pytest.mark.parametrize("command", [["compact"], ["promote", "1"], ["rollback"]])
 def test_two_never_build_or_promote_at_once(data_dir: Path, command: list[str]) -> None:
     with writing_to(data_dir):

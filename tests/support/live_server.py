@@ -44,6 +44,7 @@ class Server:
 
     url: str
     log: Path
+    pid: int
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=_PATIENCE_SECONDS, trust_env=False)
@@ -97,7 +98,7 @@ def serving(
             log.read_text,
         )
         assert isinstance(found, re.Match), log.read_text()
-        yield Server(found[1], log)
+        yield Server(found[1], log, process.pid)
     finally:
         process.terminate()
         process.wait(_PATIENCE_SECONDS)
