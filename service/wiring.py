@@ -105,6 +105,17 @@ def compacting_beside(settings: Settings, live: LiveIndex) -> Iterator[None]:
 
 
 @contextmanager
+def examining(settings: Settings) -> Iterator[tuple[SqliteStore, SqliteThumbnails]]:
+    """Lend what a report on the catalogue is made of, beside a snapshot."""
+    with ExitStack() as stack:
+        store = SqliteStore(settings.data_dir / "catalog.db")
+        stack.callback(store.close)
+        thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
+        stack.callback(thumbnails.close)
+        yield store, thumbnails
+
+
+@contextmanager
 def reindexing(settings: Settings, index: IndexChoice = BY_SIZE) -> Iterator[Reindex]:
     """Build the catalogue flow over the locked data directory; closes its files at the end.
 

@@ -16,8 +16,10 @@ from service.cli.options import (
     MinGolden,
     console,
     gate_options,
+    given_version,
     settings_with,
 )
+from service.cli.report import report
 from service.core.errors import IndexUnavailableError
 from service.core.manifest import SnapshotManifest
 from service.pipeline.gate import Check, inspect, require
@@ -29,6 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command()(compact)
+app.command()(report)
 Version = Annotated[int | None, typer.Argument(help="A version. [default: the serving one]")]
 
 
@@ -63,7 +66,7 @@ def list_versions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def show(version: Version = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show what one version says of itself, with every operating point that was measured."""
     folder = snapshots(settings_with(data_dir=data_dir))
-    manifest = folder.manifest(_given(version, folder.current()))
+    manifest = folder.manifest(given_version(version, folder.current()))
     if as_json:
         typer.echo(manifest.model_dump_json())
         return
@@ -92,7 +95,7 @@ def show(version: Version = None, data_dir: DataDir = None, as_json: AsJson = Fa
 def verify(version: Version = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Read every byte of a version and compare it with its checksums."""
     folder = snapshots(settings_with(data_dir=data_dir))
-    manifest = folder.load(_given(version, folder.current())).manifest
+    manifest = folder.load(given_version(version, folder.current())).manifest
     if as_json:
         typer.echo(json.dumps({"version": manifest.version, "files": manifest.files}))
     else:
@@ -159,12 +162,6 @@ def prune(
     else:
         names = ", ".join(f"v{version:06d}" for version in removed)
         typer.echo(f"removed {names}" if removed else "nothing to remove")
-
-
-def _given(version: int | None, current: int | None) -> int:
-    if version is None and current is None:
-        raise IndexUnavailableError("nothing serves yet: run `vitrine reindex SOURCE`")
-    return version if version is not None else current or 0
 
 
 def _state(manifest: SnapshotManifest, history: tuple[int, ...]) -> str:
