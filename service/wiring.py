@@ -1,11 +1,15 @@
 """The only place that reads Settings and builds adapters."""
 
+import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from service.adapters.bundles import read_bundle
+from service.adapters.compactor import Compactor
 from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
@@ -23,10 +27,13 @@ from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.receipts import NoRecords
 from service.core.types import Cache
 from service.pipeline.batching import Batcher
+from service.pipeline.compacting import Compacting, Due
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.live_index import LiveIndex
+from service.pipeline.pictures import PictureMaker
 from service.pipeline.reindex import Reindex
 from service.pipeline.search import Search
+from service.pipeline.writing import Writing
 from service.settings import Settings
 
 
@@ -57,7 +64,7 @@ def snapshots(settings: Settings) -> SnapshotFolder:
 
 @contextmanager
 def alone_in(settings: Settings) -> Iterator[SnapshotFolder]:
-    """Lend the versions of the index while nothing is being reindexed."""
+    """Lend the versions of the index while nobody else builds or promotes one."""
     with writing_to(settings.data_dir):
         yield snapshots(settings)
 
@@ -72,6 +79,33 @@ def inspecting(
         yield store, make_encoder(settings) if embeds else None
     finally:
         store.close()
+
+
+@contextmanager
+def compacting(settings: Settings) -> Iterator[Compacting]:
+    """Build what compaction needs over the locked data directory; closes it at the end."""
+    with alone_in(settings) as folder:
+        store = SqliteStore(settings.data_dir / "catalog.db")
+        try:
+            yield Compacting(read_bundle(settings.bundle), store, folder)
+        finally:
+            store.close()
+
+
+@contextmanager
+def compacting_beside(settings: Settings, live: LiveIndex) -> Iterator[None]:
+    """Compact in a child process whenever what is served is due for it."""
+    if not settings.compact_rows:
+        yield
+        return
+    command = [sys.executable, "-m", "service", "index", "compact"]
+    command += ["--data-dir", str(settings.data_dir), "--bundle", str(settings.bundle)]
+    compactor = Compactor(command, Due(live, snapshots(settings), settings.compact_rows))
+    compactor.start()
+    try:
+        yield
+    finally:
+        compactor.close()
 
 
 @contextmanager
@@ -150,4 +184,25 @@ def serving(settings: Settings) -> Iterator[Serving]:
         # Apart from the threads of the other routes, so that a flood of searches starves none.
         searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")
         stack.callback(searchers.shutdown)
-        yield Serving(search, live, store, thumbnails, encoder, searchers)
+        writing = _writing(search, thumbnails, stack)
+        writers = ThreadPoolExecutor(settings.write_threads, thread_name_prefix="write")
+        stack.callback(writers.shutdown)
+        yield Serving(search, live, store, thumbnails, encoder, searchers, writing, writers)
+
+
+def _writing(search: Search, thumbnails: SqliteThumbnails, stack: ExitStack) -> Writing:
+    """Build the write flow out of the parts of the query flow."""
+    # As many as decode at once: more would only stand longer in front of queries.
+    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="picture")
+    stack.callback(pool.shutdown)
+    pictures = PictureMaker(
+        encoder=search.encoder,
+        batcher=search.batcher,
+        store=search.store,
+        thumbnails=thumbnails,
+        limits=search.limits,
+        pool=pool,
+        fetcher=None,  # URLs of strangers: not before each address they lead to is checked
+    )
+    digest = search.encoder.bundle_digest
+    return Writing(pictures, search.store, thumbnails, search.live, digest)

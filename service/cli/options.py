@@ -31,6 +31,8 @@ MinGolden = Annotated[
     str, typer.Option(help="Share of the golden queries that must find what is expected.")
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 
 def gate_options(min_coverage: str, golden: Path | None, min_golden: str) -> GateOptions:
     """Return what the gate asks, as the command line has it.

@@ -1,7 +1,9 @@
 """`vitrine serve`: the REST service."""
 
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import structlog
 import typer
@@ -12,7 +14,10 @@ from service.api.app import create_app
 from service.api.serving import Serving
 from service.cli.options import Bundle, DataDir, settings_with
 from service.settings import Settings
-from service.wiring import serving
+from service.wiring import compacting_beside, serving
+
+_GRACE_SECONDS = 10
+"""That requests may take once the process is told to stop: a bulk write may be without end."""
 
 
 def serve(
@@ -26,9 +31,11 @@ def serve(
 
 
 def run_server(settings: Settings) -> None:
-    """Serve until interrupted; a new index is picked up while serving."""
+    """Serve until interrupted or terminated; a new index is picked up while serving."""
     _log_as_json()
-    with serving(settings) as parts:
+    # uvicorn raises again what it was stopped by, which by default would end the process at once.
+    signal.signal(signal.SIGTERM, _terminated)
+    with serving(settings) as parts, compacting_beside(settings, parts.live):
         parts.live.watch(settings.index_poll_seconds)
         uvicorn.run(
             make_app(parts, settings),
@@ -36,7 +43,12 @@ def run_server(settings: Settings) -> None:
             port=settings.port,
             log_level="info",
             access_log=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
         )
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
 
 
 def make_app(parts: Serving, settings: Settings) -> FastAPI:
