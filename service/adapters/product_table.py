@@ -1,7 +1,7 @@
 """The fields of a snapshot's products, written beside its vectors for filters and facets.
 
     products.arrow -> its products, numbered by first row -> product_rows.npy
-                   -> twice through the store, in batches -> kinds -> attributes.arrow
+                   -> twice through the catalogue, in batches -> kinds -> attributes.arrow
 
 attributes.arrow has a row a product and a column a field: dictionary of texts, text, float64, bool,
 or a list of one of the last three. Memory holds the ids and a batch, however many fields there are.
@@ -15,24 +15,22 @@ import pyarrow as pa
 
 from service.adapters.product_kinds import Kind, fixed_kinds, number_or_none, survey
 from service.core.filters import text_of
-from service.core.types import FIELDS, AttributeValue, Product, ProductStore, Scalar
+from service.core.store import CatalogView
+from service.core.types import FIELDS, AttributeValue, Product, Scalar
 
 PRODUCT_FILES = ("attributes.arrow", "product_rows.npy")
 _BATCH = 8192
 
 
-def write_products(folder: Path, store: ProductStore) -> int:
+def write_products(folder: Path, view: CatalogView) -> int:
     """Write `PRODUCT_FILES` for the rows of products.arrow in the folder; count the products.
-
-    A product that changes between the two readings may lose a value here: its change has a later
-    number than the snapshot, and replaces the whole product wherever changes are replayed.
 
     Raises:
         OSError: The folder cannot be written.
     """
     ids = _number_products(folder)
     kinds = fixed_kinds()
-    for products in _batches(ids, store):
+    for products in _batches(ids, view):
         for product in products:
             survey(kinds, product.fields())
     encoders = {key: _Encoder(kind) for key, kind in sorted(kinds.items(), key=_fields_first)}
@@ -41,7 +39,7 @@ def write_products(folder: Path, store: ProductStore) -> int:
         pa.OSFile(str(folder / "attributes.arrow"), "wb") as sink,
         pa.ipc.new_file(sink, schema) as table,
     ):
-        for products in _batches(ids, store):
+        for products in _batches(ids, view):
             rows = [product.fields() for product in products]
             columns = [coder.encode([r.get(key) for r in rows]) for key, coder in encoders.items()]
             table.write(pa.record_batch(columns, schema=schema))
@@ -61,12 +59,12 @@ def _number_products(folder: Path) -> pa.Array:
         return encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.string())
 
 
-def _batches(ids: pa.Array, store: ProductStore) -> Iterator[list[Product]]:
-    """Yield the products in order; one that is gone has nothing but its id."""
+def _batches(ids: pa.Array, view: CatalogView) -> Iterator[list[Product]]:
+    """Yield the products in order."""
     for start in range(0, len(ids), _BATCH):
         wanted = ids.slice(start, _BATCH).to_pylist()
-        found = store.get_many(wanted)
-        yield [found[id_].product if id_ in found else Product(id_) for id_ in wanted]
+        found = view.get_many(wanted)
+        yield [found[id_].product for id_ in wanted]
 
 
 def _fields_first(item: tuple[str, Kind]) -> tuple[int, str]:

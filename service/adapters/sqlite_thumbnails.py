@@ -6,21 +6,22 @@ from pathlib import Path
 from service.adapters.sqlite_file import SqliteFile
 from service.core.types import Thumbnail
 
-_VERSION = 1
-_SCHEMA = """
+_MIGRATIONS = (
+    """
 CREATE TABLE thumbnails (
     image_id BLOB NOT NULL UNIQUE,
     media_type TEXT NOT NULL,
     data BLOB NOT NULL
 )
-"""
+""",
+)
 
 
 class SqliteThumbnails:
     """Satisfies `ThumbnailStore`."""
 
     def __init__(self, path: Path) -> None:
-        self._file = SqliteFile(path, _SCHEMA, _VERSION)
+        self._file = SqliteFile(path, _MIGRATIONS)
 
     def put_many(self, thumbnails: Mapping[str, Thumbnail]) -> None:
         """Keep them durably; an existing one is left as it is."""
@@ -32,7 +33,6 @@ class SqliteThumbnails:
                     for image_id, small in thumbnails.items()
                 ),
             )
-        self._file.commit()
 
     def get(self, image_id: str) -> Thumbnail | None:
         """Return the small picture, or None."""

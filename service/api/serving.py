@@ -3,7 +3,8 @@
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from service.core.types import Encoder, ProductStore, ThumbnailStore
+from service.core.store import ProductStore, ThumbnailStore
+from service.core.types import Encoder
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.search import Search
 

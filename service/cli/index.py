@@ -19,6 +19,7 @@ from service.cli.options import (
 from service.core.errors import IndexUnavailableError
 from service.core.manifest import SnapshotManifest
 from service.pipeline.gate import Check, inspect, require
+from service.pipeline.promoting import promote as promote_version
 from service.wiring import alone_in, inspecting, snapshots
 
 app = typer.Typer(
@@ -112,12 +113,13 @@ def promote(
     options = gate_options(min_coverage, golden, min_golden)
     folder = snapshots(settings)
     with inspecting(settings, embeds=bool(options.golden)) as (store, encoder):
-        checks = inspect(folder.load(version), store, encoder, options)
-    if not as_json:
-        _show_checks(checks)
-    if not force:
-        require(checks, version)
-    folder.promote(version)
+        with store.view() as view:
+            checks = inspect(folder.load(version), view, encoder, options)
+        if not as_json:
+            _show_checks(checks)
+        if not force:
+            require(checks, version)
+        promote_version(folder, store, version)
     _say_serving(version, as_json=as_json)
 
 

@@ -207,7 +207,8 @@ class SnapshotManifest(_Strict):
     """`manifest.json` of a snapshot: what was built, from what, by which model.
 
     Attributes:
-        index_kind: What was asked for, or what `auto` picked.
+        index_asked: What was asked for, an `IndexKind` or a FAISS factory string.
+        index_kind: The same, or what `auto` picked.
         index_factory: The same as FAISS names it.
         bytes_per_vector: Of the index file; the vectors kept beside it take `2 * dim` more.
         target_recall: What the gate asks of `chosen`.
@@ -222,6 +223,7 @@ class SnapshotManifest(_Strict):
     dim: int
     rows: int
     products: int
+    index_asked: str = "auto"
     index_kind: str = "flat"
     index_factory: str
     bytes_per_vector: float = 0.0

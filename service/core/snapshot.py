@@ -1,6 +1,6 @@
 """One version of the index, and the Protocols of its parts.
 
-    ProductStore -> SnapshotStore.build -> Snapshot: index, vectors, ids, fields -> searches
+    CatalogView -> SnapshotStore.build -> Snapshot: index, vectors, ids, fields -> searches
 
 Adapters satisfy the Protocols and pass one contract suite (tests/contract).
 """
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from service.core.filters import Filter
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
-from service.core.types import AttributeValue, ProductStore, Vectors
+from service.core.store import CatalogView
+from service.core.types import AttributeValue, Vectors
 
 
 class VectorIndex(Protocol):
@@ -107,12 +108,12 @@ class SnapshotStore(Protocol):
 
     def build(
         self,
-        store: ProductStore,
+        view: CatalogView,
         bundle: BundleManifest,
         receipt: Receipt,
         choice: IndexChoice = BY_SIZE,
     ) -> Snapshot:
-        """Write a new version from the store's vectors and read it back, not yet current.
+        """Write a new version from one moment of the catalogue and read it back, not yet current.
 
         Raises:
             IndexChoiceError: The kind that was asked for cannot be built of these vectors.
@@ -121,6 +122,10 @@ class SnapshotStore(Protocol):
 
     def promote(self, version: int) -> None:
         """Make a version current, atomically and durably."""
+        ...
+
+    def manifests(self) -> list[SnapshotManifest]:
+        """Return what every version says of itself, oldest first; unreadable ones are left out."""
         ...
 
     def history(self) -> tuple[int, ...]:

@@ -56,8 +56,14 @@ class KnownDownload:
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
-    """What a run did to the products: these were new, changed (fields or pictures), removed."""
+    """What a run did to the products.
 
+    Attributes:
+        products: Seen, those that were kept included.
+        changed: By their fields or pictures, not counting new ones.
+    """
+
+    products: int
     new: int
     changed: int
     removed: int
@@ -145,7 +151,9 @@ class CatalogView(Protocol):
 
 
 class CatalogRun(Protocol):
-    """The writes of one reindex; each call is a transaction of its own. For one thread.
+    """The writes of one reindex, in short transactions, so that others can write between them.
+
+    What a call did is durable when it returns. For one thread.
 
     A product that is written live after the run began stays as that write left it: its rows are
     seen, and change nothing.
@@ -178,9 +186,7 @@ class ProductStore(Protocol):
     Writers take turns; readers never wait, and see what is committed. Safe for several threads.
     """
 
-    def run(
-        self, bundle_digest: str, *, dry: bool = False
-    ) -> AbstractContextManager[CatalogRun]:
+    def run(self, bundle_digest: str, *, dry: bool = False) -> AbstractContextManager[CatalogRun]:
         """Begin a reindex by this bundle; a dry one counts the same and writes nothing.
 
         What was merged stays where the run is left before `finish`.

@@ -15,6 +15,7 @@ from service.core.errors import CorruptImageError, FetchError, InvalidImageError
 from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.preprocess import decode_for, preprocess
+from service.core.store import ProductStore, ThumbnailStore
 from service.core.thumbnails import thumbnail
 from service.core.types import (
     CatalogRow,
@@ -25,9 +26,7 @@ from service.core.types import (
     ImageRef,
     Pixels,
     Product,
-    ProductStore,
     Thumbnail,
-    ThumbnailStore,
 )
 
 _WINDOW = 64  # two batches of the encoder: one being run, one being made
@@ -88,7 +87,7 @@ class Preparer:
         try:
             data = self._read(row.image)
             image_id = image_digest(data)
-            embedded = self.store.has_embedding(image_id, self.encoder.bundle_digest)
+            embedded = bool(self.store.embedded([image_id], self.encoder.bundle_digest))
             shown = self.policy.keeps(row.image) and not self.thumbnails.has(image_id)
             if embedded and not shown:
                 return Prepared(row.product, image_id)
@@ -108,7 +107,9 @@ class Preparer:
         if image.data is not None:
             return image.data
         if image.url is not None:
-            return self.fetcher.fetch(image.url)
+            data = self.fetcher.fetch(image.url).data
+            assert data is not None  # nothing was said to be known
+            return data
         assert image.path is not None  # one of the three is set
         try:
             with image.path.open("rb") as file:

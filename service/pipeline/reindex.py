@@ -24,21 +24,21 @@ from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import Receipt
 from service.core.snapshot import Snapshot, SnapshotStore
+from service.core.store import CatalogRun, ProductStore, RunTotals, SeenRow, ThumbnailStore
 from service.core.types import (
     CatalogSource,
     Encoder,
     Failure,
     ImageFetcher,
     Pixels,
-    ProductStore,
     Thumbnail,
-    ThumbnailStore,
 )
 from service.pipeline.gate import GateOptions, inspect, require
 from service.pipeline.preparing import Prepared, Preparer, ThumbnailPolicy
+from service.pipeline.promoting import promote
 
 _BATCH = 32
-_COMMIT_ROWS = 1024
+_MERGED_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +72,25 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """Pictures decoded but not yet kept, by image id."""
+    """Rows that are not yet kept, and what was decoded of them, by image id."""
 
+    rows: list[SeenRow] = field(default_factory=list)
     pixels: dict[str, Pixels] = field(default_factory=dict)
     thumbnails: dict[str, Thumbnail] = field(default_factory=dict)
 
     @property
     def full(self) -> bool:
-        return max(len(self.pixels), len(self.thumbnails)) >= _BATCH
+        pictures = max(len(self.pixels), len(self.thumbnails))
+        return pictures >= _BATCH or len(self.rows) >= _MERGED_ROWS
 
     def clear(self) -> None:
+        self.rows.clear()
         self.pixels.clear()
         self.thumbnails.clear()
 
 
 @dataclass(slots=True)
 class _Counts:
-    products: int = 0
     seen: int = 0
     embedded: int = 0
     reused: int = 0
@@ -126,30 +128,26 @@ class Reindex:
             IndexRefusedError: The gate refused the snapshot, which is kept to be looked at.
         """
         start = time.monotonic()
-        try:
-            counts, removed = self._update_store(source, options, on_progress)
-        except BaseException:
-            self.store.rollback()
-            raise
+        counts, totals = self._update_store(source, options, on_progress)
         receipt = Receipt(
-            products=counts.products,
+            products=totals.products,
             seen=counts.seen,
             embedded=counts.embedded,
             reused=counts.reused,
             failed=len(counts.failures),
-            removed_products=removed,
+            removed_products=totals.removed,
             seconds=round(time.monotonic() - start, 2),
         )
-        snapshot = self.snapshots.build(self.store, self.encoder.manifest, receipt, options.index)
-        version = snapshot.manifest.version
-        require(inspect(snapshot, self.store, self.encoder, options.gate), version)
-        self.snapshots.promote(version)
+        with self.store.view() as view:
+            snapshot = self.snapshots.build(view, self.encoder.manifest, receipt, options.index)
+            version = snapshot.manifest.version
+            require(inspect(snapshot, view, self.encoder, options.gate), version)
+        promote(self.snapshots, self.store, version)
         return Outcome(receipt, counts.failures, snapshot)
 
     def _update_store(
         self, source: CatalogSource, options: ReindexOptions, on_progress: Callable[[int], None]
-    ) -> tuple[_Counts, int]:
-        run = self.store.begin_run()
+    ) -> tuple[_Counts, RunTotals]:
         counts = _Counts()
         waiting = _Waiting()
         preparer = Preparer(
@@ -160,25 +158,24 @@ class Reindex:
             limits=options.limits,
             policy=options.thumbnails,
         )
-        with closing(preparer.prepared(source)) as rows:
-            for done, prepared in enumerate(rows, start=1):
-                counts.products += self.store.put(prepared.product, run)
-                self._count(prepared, waiting, counts, run)
-                if waiting.full or done % _COMMIT_ROWS == 0:
-                    self._embed(waiting)
-                on_progress(1)
-        self._embed(waiting)
-        _check(counts, options)
-        incomplete = {failure.product_id for failure in counts.failures}
-        removed = self.store.finish_run(
-            run, incomplete=incomplete, delete_missing=options.delete_missing
-        )
-        return counts, removed
+        with self.store.run(self.encoder.bundle_digest) as run:
+            with closing(preparer.prepared(source)) as rows:
+                for prepared in rows:
+                    self._count(prepared, waiting, counts)
+                    if waiting.full:
+                        self._merge(waiting, run)
+                    on_progress(1)
+            self._merge(waiting, run)
+            _check(counts, options)
+            incomplete = {failure.product_id for failure in counts.failures}
+            totals = run.finish(incomplete=incomplete, delete_missing=options.delete_missing)
+        return counts, totals
 
     def _embedded(self, image_id: str) -> bool:
-        return self.store.has_embedding(image_id, self.encoder.bundle_digest)
+        return bool(self.store.embedded([image_id], self.encoder.bundle_digest))
 
-    def _count(self, prepared: Prepared, waiting: _Waiting, counts: _Counts, run: int) -> None:
+    def _count(self, prepared: Prepared, waiting: _Waiting, counts: _Counts) -> None:
+        waiting.rows.append(SeenRow(prepared.product, prepared.image_id))
         if prepared.failure:
             counts.seen += 1
             counts.failures.append(prepared.failure)
@@ -186,7 +183,6 @@ class Reindex:
         if image_id is None:
             return
         counts.seen += 1
-        self.store.add_image(prepared.product.id, image_id, run)
         if prepared.thumbnail is not None:
             waiting.thumbnails[image_id] = prepared.thumbnail
         # The pool may have decoded a picture that was still on its way into the store.
@@ -197,15 +193,15 @@ class Reindex:
             counts.embedded += 1
             waiting.pixels[image_id] = pixels
 
-    def _embed(self, waiting: _Waiting) -> None:
-        """Encode what is waiting and commit it with the rows that led to it."""
+    def _merge(self, waiting: _Waiting, run: CatalogRun) -> None:
+        """Encode what is waiting and keep it with the rows that led to it."""
         if waiting.thumbnails:
             self.thumbnails.put_many(waiting.thumbnails)
+        vectors = {}
         if waiting.pixels:
-            vectors = self.encoder.encode(np.stack(list(waiting.pixels.values())))
-            pairs = dict(zip(waiting.pixels, vectors, strict=True))
-            self.store.put_embeddings(self.encoder.bundle_digest, pairs)
-        self.store.commit()
+            encoded = self.encoder.encode(np.stack(list(waiting.pixels.values())))
+            vectors = dict(zip(waiting.pixels, encoded, strict=True))
+        run.merge(waiting.rows, vectors)
         waiting.clear()
 
 

@@ -18,7 +18,8 @@ from service.core.keys import image_digest
 from service.core.manifest import SnapshotManifest
 from service.core.preprocess import decode_for, preprocess
 from service.core.snapshot import Snapshot
-from service.core.types import Encoder, Hit, ProductStore, StoredProduct
+from service.core.store import ProductStore
+from service.core.types import Encoder, Hit, StoredProduct
 from service.pipeline.batching import Batcher
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.facets import Facet

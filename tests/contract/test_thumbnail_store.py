@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
-from service.core.types import Thumbnail, ThumbnailStore
+from service.core.store import ThumbnailStore
+from service.core.types import Thumbnail
 from support.fakes import FakeThumbnails
 
 A, B = "a" * 64, "0b" * 32

@@ -2,8 +2,6 @@
 
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -22,17 +20,17 @@ from service.core.manifest import (
     Tier,
 )
 from service.core.snapshot import Snapshot
+from service.core.store import CatalogView
 from service.core.types import (
     FIELDS,
     AttributeValue,
     CatalogRow,
+    Download,
     Pixels,
     Product,
-    ProductStore,
     Scalar,
-    StoredProduct,
     Thumbnail,
-    VectorRows,
+    Validators,
     Vectors,
 )
 
@@ -74,127 +72,6 @@ class FakeEncoder:
         vectors = (cells.reshape(n, -1) / 255 - 0.5).astype(np.float32) @ self._matrix
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
-
-
-@dataclass
-class _State:
-    products: dict[str, tuple[StoredProduct, int]] = field(default_factory=dict)
-    images: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
-    """(product, image) -> number, position, run."""
-    embeddings: dict[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict)
-    sequence: int = 0
-
-
-class FakeProductStore:
-    """Satisfies `ProductStore`; what is not committed can be seen by the writer alone."""
-
-    def __init__(self) -> None:
-        self._committed = _State()
-        self._state = _State()
-        self._runs = 0
-        self._numbers = 0
-
-    def begin_run(self) -> int:
-        self._runs += 1
-        return self._runs
-
-    def put(self, product: Product, run: int) -> bool:
-        before = self._state.products.get(product.id)
-        if before is not None and before[1] == run:
-            return False
-        if before is not None and before[0].product == product:
-            self._state.products[product.id] = (before[0], run)
-            return True
-        self._state.sequence += 1
-        stored = StoredProduct(product, (), f"at {self._state.sequence}")
-        self._state.products[product.id] = (stored, run)
-        return True
-
-    def add_image(self, product_id: str, image_id: str, run: int) -> None:
-        before = self._state.images.get((product_id, image_id))
-        if before is not None and before[2] == run:
-            return
-        position = sum(
-            p == product_id and r == run for (p, _), (_, _, r) in self._state.images.items()
-        )
-        if before is None:
-            self._numbers += 1
-            self._state.sequence += 1
-        number = self._numbers if before is None else before[0]
-        self._state.images[product_id, image_id] = (number, position, run)
-
-    def finish_run(
-        self, run: int, *, incomplete: Collection[str] = (), delete_missing: bool
-    ) -> int:
-        state = self._state
-        renewed = {product for (product, _), (_, _, r) in state.images.items() if r == run}
-        for (product, image), (_, _, r) in list(state.images.items()):
-            if product in renewed and product not in incomplete and r != run:
-                del state.images[product, image]
-                state.sequence += 1
-        missing = [id_ for id_, (_, r) in state.products.items() if r != run]
-        for id_ in missing if delete_missing else []:
-            del state.products[id_]
-            state.images = {key: row for key, row in state.images.items() if key[0] != id_}
-            state.sequence += 1
-        self.commit()
-        return len(missing) if delete_missing else 0
-
-    def put_embeddings(
-        self, bundle_digest: str, vectors: Mapping[str, NDArray[np.float32]]
-    ) -> None:
-        for image_id, vector in vectors.items():
-            self._state.embeddings.setdefault((image_id, bundle_digest), vector.copy())
-
-    def has_embedding(self, image_id: str, bundle_digest: str) -> bool:
-        return (image_id, bundle_digest) in self._committed.embeddings
-
-    def commit(self) -> None:
-        self._committed = deepcopy(self._state)
-
-    def rollback(self) -> None:
-        self._state = deepcopy(self._committed)
-
-    def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
-        wanted = set(product_ids)
-        return {p.product.id: p for p in self._stored() if p.product.id in wanted}
-
-    def list_products(self, limit: int) -> list[StoredProduct]:
-        return self._stored()[:limit]
-
-    def count_products(self) -> int:
-        return len(self._committed.products)
-
-    def count_rows(self, bundle_digest: str) -> int:
-        return len(self._rows(bundle_digest))
-
-    def rows(self, bundle_digest: str, batch: int) -> Iterator[VectorRows]:
-        pairs = self._rows(bundle_digest)
-        for start in range(0, len(pairs), batch):
-            part = pairs[start : start + batch]
-            yield VectorRows(
-                image_ids=[image for _, image in part],
-                product_ids=[product for product, _ in part],
-                vectors=np.stack(
-                    [self._committed.embeddings[image, bundle_digest] for _, image in part]
-                ),
-            )
-
-    def sequence(self) -> int:
-        return self._committed.sequence
-
-    def _rows(self, bundle_digest: str) -> list[tuple[str, str]]:
-        images = self._committed.images
-        ordered = sorted(images, key=lambda pair: images[pair][0])
-        return [pair for pair in ordered if self.has_embedding(pair[1], bundle_digest)]
-
-    def _stored(self) -> list[StoredProduct]:
-        images = self._committed.images
-        ordered = sorted(images, key=lambda pair: images[pair][1])
-        return [
-            replace(stored, image_ids=tuple(i for p, i in ordered if p == id_))
-            for id_, (stored, _) in self._committed.products.items()
-        ]
 
 
 class FakeThumbnails:
@@ -331,6 +208,9 @@ class FakeSnapshots:
     def current(self) -> int | None:
         return self._history[0] if self._history else None
 
+    def manifests(self) -> list[SnapshotManifest]:
+        return [self.versions[version].manifest for version in sorted(self.versions)]
+
     def history(self) -> tuple[int, ...]:
         return self._history
 
@@ -347,16 +227,16 @@ class FakeSnapshots:
 
     def build(
         self,
-        store: ProductStore,
+        view: CatalogView,
         bundle: BundleManifest,
         receipt: Receipt,
         choice: IndexChoice = BY_SIZE,
     ) -> Snapshot:
         digest = bundle_digest(bundle)
-        parts = list(store.rows(digest, 1000))
+        parts = list(view.rows(digest, 1000))
         product_ids = [id_ for part in parts for id_ in part.product_ids]
         unique = list(dict.fromkeys(product_ids))
-        stored = store.get_many(unique)
+        stored = view.get_many(unique)
         vectors = np.concatenate(
             [np.empty((0, bundle.dim), np.float32), *(part.vectors for part in parts)]
         )
@@ -369,8 +249,9 @@ class FakeSnapshots:
             products=len(set(product_ids)),
             index_kind="flat" if choice.kind == "auto" else choice.kind,
             index_factory="Flat",
+            index_asked=choice.kind,
             target_recall=choice.target_recall,
-            sequence=store.sequence(),
+            sequence=view.sequence(),
             built_at="2024-01-01T00:00:00+00:00",
             files={},
             receipt=receipt,
@@ -428,16 +309,16 @@ class FakeSource:
 
 
 class FakeFetcher:
-    """Satisfies `ImageFetcher` over a dict; any other URL fails."""
+    """Satisfies `ImageFetcher` over a dict, without validators; any other URL fails."""
 
     def __init__(self, pages: Mapping[str, bytes] | None = None) -> None:
         self.pages = dict(pages or {})
         self.lock = threading.Lock()
         self.fetched: list[str] = []
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, known: Validators | None = None) -> Download:
         with self.lock:
             self.fetched.append(url)
         if url not in self.pages:
             raise FetchError("HTTP 404")
-        return self.pages[url]
+        return Download(self.pages[url], Validators())
