@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +30,8 @@ from service.core.index_choice import IndexChoice
 from service.core.manifest import BundleManifest, ImageTower, PreprocessSpec, Receipt, Tier
 from service.core.operating_points import recall
 from service.core.snapshot import Snapshot
-from service.core.types import ProductStore, VectorRows, Vectors
+from service.core.store import CatalogView, VectorRows
+from service.core.types import Product, StoredProduct, Vectors
 
 _KINDS = ("flat", "hnsw", "ivf", "ivf-rabitq", "binary")
 _DIM, _BATCH, _QUERIES, _ROUNDS, _K = 256, 8192, 300, 5, 10
@@ -43,7 +44,7 @@ _RECEIPT = Receipt(
 
 
 class Rows:
-    """As much of a `ProductStore` as a snapshot reads; vectors are made as they are asked for."""
+    """As much of a `CatalogView` as a snapshot reads; vectors are made as they are asked for."""
 
     def __init__(self, count: int, like: Path | None) -> None:
         self._count = count
@@ -82,6 +83,10 @@ class Rows:
                 vectors=self.drawn(len(numbers), seed=first + 1),
             )
 
+    def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
+        """Return products that have nothing but their ids."""
+        return {id_: StoredProduct(Product(id_), (), "", 1) for id_ in product_ids}
+
     def sequence(self) -> int:
         """Nothing was written."""
         return 0
@@ -101,7 +106,7 @@ def measure(rows: int, kinds: tuple[str, ...], like: Path | None) -> dict[str, A
 def _measure(folder: Path, kind: str, store: Rows, queries: Vectors) -> dict[str, Any]:
     snapshots = SnapshotFolder(folder)
     start = time.perf_counter()
-    built = snapshots.build(cast(ProductStore, store), _bundle(), _RECEIPT, IndexChoice(kind))
+    built = snapshots.build(cast(CatalogView, store), _bundle(), _RECEIPT, IndexChoice(kind))
     build_seconds = time.perf_counter() - start
     start = time.perf_counter()
     snapshot = snapshots.load(built.manifest.version)

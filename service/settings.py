@@ -41,12 +41,17 @@ class Settings(BaseSettings):
     )
     max_batch: int = Field(default=16, ge=1, description="Pictures in one encoder run.")
     max_in_flight: int = Field(
-        default=256, ge=1, description="Searches at once, waiting ones included; more get a 429."
+        default=256,
+        ge=1,
+        description="Searches and writes at once, waiting ones included; more get a 429.",
     )
     search_threads: int = Field(
         default=32,
         ge=1,
         description="Searches that decode or wait for the encoder at once; the rest queue.",
+    )
+    write_threads: int = Field(
+        default=4, ge=1, description="Writes, and groups of lines of bulk writes, at once."
     )
     index_poll_seconds: float = Field(
         default=0.5, gt=0, description="How often a serving process looks for a new index."

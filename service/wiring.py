@@ -1,5 +1,6 @@
 """The only place that reads Settings and builds adapters."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -21,8 +22,10 @@ from service.core.types import Cache
 from service.pipeline.batching import Batcher
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.live_index import LiveIndex
+from service.pipeline.pictures import PictureMaker
 from service.pipeline.reindex import Reindex
 from service.pipeline.search import Search
+from service.pipeline.writing import Writing
 from service.settings import Settings
 
 
@@ -111,7 +114,7 @@ def serving(settings: Settings) -> Iterator[Serving]:
             redis = RedisCache(settings.redis_url)
             stack.callback(redis.close)
             caches.append(redis)
-        live = LiveIndex(SnapshotFolder(settings.data_dir), encoder.bundle_digest)
+        live = LiveIndex(SnapshotFolder(settings.data_dir), store, encoder.manifest)
         live.refresh()
         stack.callback(live.close)
         search = Search(
@@ -125,4 +128,25 @@ def serving(settings: Settings) -> Iterator[Serving]:
         # Apart from the threads of the other routes, so that a flood of searches starves none.
         searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")
         stack.callback(searchers.shutdown)
-        yield Serving(search, live, store, thumbnails, encoder, searchers)
+        writers = ThreadPoolExecutor(settings.write_threads, thread_name_prefix="write")
+        stack.callback(writers.shutdown)
+        writing = _writing(search, thumbnails, stack)
+        yield Serving(search, live, store, thumbnails, encoder, searchers, writing, writers)
+
+
+def _writing(search: Search, thumbnails: SqliteThumbnails, stack: ExitStack) -> Writing:
+    """Build the write flow out of the parts of the query flow."""
+    # As many as decode at once: more would only stand longer in front of queries.
+    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="picture")
+    stack.callback(pool.shutdown)
+    pictures = PictureMaker(
+        encoder=search.encoder,
+        batcher=search.batcher,
+        store=search.store,
+        thumbnails=thumbnails,
+        limits=search.limits,
+        pool=pool,
+        fetcher=None,  # URLs of strangers: not before each address they lead to is checked
+    )
+    digest = search.encoder.bundle_digest
+    return Writing(pictures, search.store, thumbnails, search.live, digest)

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from service.adapters.product_kinds import Kind, fixed_kinds, number_or_none, survey
-from service.core.filters import text_of
+from service.core.product_kinds import Kind, as_kind, fixed_kinds, survey
 from service.core.store import CatalogView
-from service.core.types import FIELDS, AttributeValue, Product, Scalar
+from service.core.types import FIELDS, AttributeValue, Product
 
 PRODUCT_FILES = ("attributes.arrow", "product_rows.npy")
 _BATCH = 8192
@@ -79,7 +78,7 @@ class _Encoder:
         self._kind = kind
         self._codes = None if kind.many or kind.is_number or kind.is_truth else kind.distinct
         self._dictionary = pa.array(list(self._codes or ()), pa.string())
-        scalar = pa.float64() if kind.is_number else pa.bool_() if kind.is_truth else pa.string()
+        scalar = {"number": pa.float64(), "truth": pa.bool_(), "text": pa.string()}[kind.holds]
         if self._codes is not None:
             self.type = pa.dictionary(pa.int32(), pa.string())
         else:
@@ -87,21 +86,12 @@ class _Encoder:
 
     def encode(self, values: list[AttributeValue | None]) -> pa.Array:
         """Return one row a value, null where there is none."""
+        kind = self._kind.holds
         if self._kind.many:
-            lists = [value if isinstance(value, tuple) else (value,) for value in values]
-            full = [[v for v in map(self._scalar, each) if v is not None] for each in lists]
-            return pa.array([each or None for each in full], self.type)
-        scalars = [self._scalar(None if isinstance(v, tuple) else v) for v in values]
+            lists = [v if v is None or isinstance(v, tuple) else (v,) for v in values]
+            return pa.array([as_kind(each, kind) for each in lists], self.type)
+        scalars = [as_kind(None if isinstance(v, tuple) else v, kind) for v in values]
         if self._codes is None:
             return pa.array(scalars, self.type)
         codes = pa.array([s if s is None else self._codes.get(str(s)) for s in scalars], pa.int32())
         return pa.DictionaryArray.from_arrays(codes, self._dictionary)
-
-    def _scalar(self, value: Scalar | None) -> Scalar | None:
-        if value is None:
-            return None
-        if self._kind.is_number:
-            return number_or_none(value)
-        if self._kind.is_truth:
-            return value if isinstance(value, bool) else None
-        return text_of(value) or None

@@ -1,6 +1,6 @@
 """One reindex over the catalogue: compared in batches, written only where it differs.
 
-rows -> seen_products, seen_images (temporary) -> compared with what is stored -> differs? -> written
+rows -> seen_products, seen_images (temporary) -> compared with what is stored -> written if other
 finish -> pictures as they were seen, in order -> products that were not seen, if so asked -> counts
 
 Comparing takes no lock that a writer waits for. What differs is compared again inside the short

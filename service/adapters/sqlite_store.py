@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.adapters.sqlite_differences import known_downloads
 from service.adapters.sqlite_file import SqliteFile
-from service.adapters.sqlite_rows import BUNDLE, LISTED, keep_vectors, listed
+from service.adapters.sqlite_rows import BUNDLE, keep_vectors
 from service.adapters.sqlite_runs import SqliteRun
 from service.adapters.sqlite_schema import MIGRATIONS
 from service.adapters.sqlite_view import SqliteView

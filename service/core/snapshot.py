@@ -5,7 +5,7 @@
 Adapters satisfy the Protocols and pass one contract suite (tests/contract).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from service.core.filters import Filter
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
+from service.core.product_kinds import FieldKind
 from service.core.store import CatalogView
 from service.core.types import AttributeValue, Vectors
 
@@ -47,6 +48,10 @@ class ProductFields(Protocol):
 
     def __len__(self) -> int:
         """Products there are."""
+        ...
+
+    def kinds(self) -> Mapping[str, FieldKind]:
+        """Return what each field holds, by name: those of every product, then the others."""
         ...
 
     def matching(self, wanted: Filter) -> NDArray[np.bool_]:
@@ -93,6 +98,31 @@ class Snapshot:
     vectors: IndexedVectors
     product_rows: NDArray[np.int32]
     fields: ProductFields
+
+    @property
+    def sequence(self) -> int:
+        """Number of the write up to which everything is shown."""
+        return self.manifest.sequence
+
+    @property
+    def rows(self) -> int:
+        """Pictures that may be found."""
+        return len(self.index)
+
+    @property
+    def products(self) -> int:
+        """Products that may be found."""
+        return len(self.fields)
+
+    @property
+    def delta_rows(self) -> int:
+        """Pictures written since it was built, of which it knows none."""
+        return 0
+
+    @property
+    def dead_rows(self) -> int:
+        """Pictures that are passed over, none either."""
+        return 0
 
 
 class SnapshotStore(Protocol):

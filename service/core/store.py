@@ -4,8 +4,8 @@
     live     Write -> ProductStore.write -> Written, durable      -> Replay in every process
     build    ProductStore.view -> CatalogView, one moment of it   -> a snapshot
 
-Every write has a sequence number. What a live write changed is told apart from what a run changed: a
-run's changes show when its snapshot is promoted, a live write shows at once.
+Every write has a sequence number. What a live write changed is told apart from what a run changed:
+a run's changes show when its snapshot is promoted, a live write shows at once.
 
 Adapters satisfy the Protocols and pass one contract suite (tests/contract).
 """

@@ -203,5 +203,5 @@ class ImageFetcher(Protocol):
     """Bytes of a picture behind a URL; safe to call from several threads."""
 
     def fetch(self, url: str, known: Validators | None = None) -> Download:
-        """Download, unless the server says that nothing changed since `known`; raises FetchError."""
+        """Download, unless nothing changed since `known`, the server says; raises FetchError."""
         ...

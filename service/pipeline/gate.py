@@ -14,8 +14,8 @@ from service.core.errors import BundleMismatchError, IndexRefusedError
 from service.core.image import ImageLimits
 from service.core.preprocess import decode_for, preprocess
 from service.core.snapshot import Snapshot
-from service.core.tasks import GoldenQuery
 from service.core.store import CatalogView
+from service.core.tasks import GoldenQuery
 from service.core.types import Encoder
 from service.pipeline.selecting import nearest_products
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.manifest import SnapshotManifest
+from service.core.overlay import LiveView
 from service.core.preprocess import decode_for, preprocess
-from service.core.snapshot import Snapshot
 from service.core.store import ProductStore
 from service.core.types import Encoder, Hit, StoredProduct
 from service.pipeline.batching import Batcher
@@ -43,6 +43,7 @@ class Answer:
     Attributes:
         image_id: Of the query picture.
         index: Manifest of the snapshot that answered.
+        sequence: Number of the catalogue's write up to which the answer knows of every live one.
         results: Best first.
         facets: Counts by field, where asked for.
         plan: How the filter was answered.
@@ -52,6 +53,7 @@ class Answer:
 
     image_id: str
     index: SnapshotManifest
+    sequence: int
     results: list[Found]
     facets: dict[str, Facet]
     plan: Plan
@@ -111,6 +113,7 @@ class Search:
         return Answer(
             image_id=embedding.image_id,
             index=snapshot.manifest,
+            sequence=snapshot.sequence,
             results=results,
             facets=selected.facets,
             plan=selected.plan,
@@ -135,7 +138,7 @@ class Search:
         """Embed a picture as a query; raises as `by_picture`."""
         return self._embed(data, _Clock())
 
-    def _kept(self, snapshot: Snapshot, options: SearchOptions, clock: _Clock) -> Kept | None:
+    def _kept(self, snapshot: LiveView, options: SearchOptions, clock: _Clock) -> Kept | None:
         for key in options.facets:
             snapshot.fields.values(key, np.empty(0, np.int32))  # raises where there is none
         if not options.filter:
@@ -145,7 +148,7 @@ class Search:
 
     def _found(
         self,
-        snapshot: Snapshot,
+        snapshot: LiveView,
         vector: NDArray[np.float32],
         limit: int,
         options: SearchOptions,
@@ -156,7 +159,7 @@ class Search:
             selected = select(snapshot, vector, limit, options, kept)
         with clock.stage("products"):
             stored = self.store.get_many([hit.product_id for hit in selected.hits])
-        # A product deleted since the snapshot was built is not shown.
+        # A product deleted since, of which the snapshot was not told yet, is not shown.
         shown = [Found(h, stored[h.product_id]) for h in selected.hits if h.product_id in stored]
         return selected, shown
 

@@ -1,6 +1,6 @@
 """A catalogue in memory that keeps the Protocols' promises, and what fills one."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -25,7 +25,7 @@ from service.core.types import Product, StoredProduct
 
 def fill(
     store: ProductStore,
-    catalog: Mapping[str | Product, Sequence[str]],
+    catalog: Iterable[tuple[Product, Sequence[str]]],
     bundle_digest: str,
     vectors: Mapping[str, NDArray[np.float32]] | None = None,
     *,
@@ -33,8 +33,7 @@ def fill(
 ) -> RunTotals:
     """Run a whole reindex of products and the ids of their pictures."""
     rows = []
-    for product, images in catalog.items():
-        product = product if isinstance(product, Product) else Product(product)
+    for product, images in catalog:
         rows += [SeenRow(product, image) for image in images] or [SeenRow(product)]
     with store.run(bundle_digest) as run:
         run.merge(rows, vectors or {})

@@ -10,7 +10,8 @@ from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest, Receipt
 from service.core.snapshot import Snapshot
 from service.pipeline.live_index import LiveIndex
-from support.fakes import FakeProductStore, FakeSnapshots, fake_manifest
+from support.fake_store import FakeView, State
+from support.fakes import FakeSnapshots, fake_manifest
 
 OURS, OTHERS = fake_manifest(), fake_manifest(seed=1)
 RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0)
@@ -36,7 +37,7 @@ class Snapshots(FakeSnapshots):
         return super().load(version)
 
     def publish(self, bundle: BundleManifest = OURS) -> int:
-        version = self.build(FakeProductStore(), bundle, RECEIPT).manifest.version
+        version = self.build(FakeView(State()), bundle, RECEIPT).manifest.version
         self.promote(version)
         return version
 

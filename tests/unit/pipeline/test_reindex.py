@@ -1,7 +1,7 @@
 """The catalogue flow: what is embedded, kept, dropped and put in service."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,10 @@ from service.pipeline import preparing, reindex
 from service.pipeline.gate import GateOptions
 from service.pipeline.preparing import ThumbnailPolicy
 from service.pipeline.reindex import Outcome, Reindex, ReindexOptions
+from support.fake_store import FakeProductStore
 from support.fakes import (
     FakeEncoder,
     FakeFetcher,
-    FakeProductStore,
     FakeSnapshots,
     FakeSource,
     FakeThumbnails,
@@ -111,7 +111,8 @@ def test_vectors_are_the_encoder_s_own(shop: Shop) -> None:
     fresh = Shop()
     for i in (0, 31, 32, 49):
         alone = fresh.run([row("x", i)]).snapshot
-        (part,) = fresh.store.rows(fresh.encoder.bundle_digest, 100)
+        with fresh.store.view() as view:
+            (part,) = view.rows(fresh.encoder.bundle_digest, 100)
         similarities, found = outcome.snapshot.index.search(part.vectors[-1:], 1)
         assert outcome.snapshot.product_ids[found[0, 0]] == f"p{i}"
         assert similarities[0, 0] == pytest.approx(1, abs=1e-5)
@@ -142,9 +143,11 @@ def test_a_picture_decoded_while_its_twin_is_on_its_way_is_embedded_once(shop: S
     looked = threading.Semaphore(0)
 
     class Watched(FakeProductStore):
-        def has_embedding(self, image_id: str, bundle_digest: str) -> bool:
-            found = super().has_embedding(image_id, bundle_digest)
-            if (image_id,) == digests(1) and threading.current_thread().name.startswith("decode"):
+        def embedded(self, image_ids: Collection[str], bundle_digest: str) -> set[str]:
+            found = super().embedded(image_ids, bundle_digest)
+            if set(digests(1)) & set(image_ids) and threading.current_thread().name.startswith(
+                "decode"
+            ):
                 looked.release()
             return found
 
@@ -330,7 +333,6 @@ def test_an_interrupted_run_takes_back_what_was_not_committed(shop: Shop) -> Non
     with pytest.raises(KeyboardInterrupt):
         shop.run(rows)
     assert not [t for t in threading.enumerate() if t.name.startswith("decode")]
-    shop.store.commit()
     assert len(shop.images()) == 64, "whole batches, nothing in between"
     shop.encoder = FakeEncoder()
     assert counts(shop.run(rows)) == {
