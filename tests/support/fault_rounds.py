@@ -53,6 +53,8 @@ class Arena:
 
     @contextmanager
     def open(self) -> Iterator["Arena"]:
+        """Index a catalogue, and serve it until the block ends."""
+        assert process_of("reindex", self.catalogs[0], "--data-dir", self.data_dir).wait() == 0
         with self._stack:
             yield self
 
