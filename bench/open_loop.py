@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+THREADS = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
@@ -27,7 +29,12 @@ class Latencies:
 
 
 def run(
-    send: Callable[[int], bool], *, rate: float, seconds: float, threads: int = 32, seed: int = 0
+    send: Callable[[int], bool],
+    *,
+    rate: float,
+    seconds: float,
+    threads: int = THREADS,
+    seed: int = 0,
 ) -> Latencies:
     """Send requests as a Poisson process.
 

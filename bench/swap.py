@@ -12,16 +12,16 @@ import json
 import statistics
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import LifoQueue
 from threading import Event, Thread
 from typing import Any
 
 import httpx
 
-from bench.open_loop import Latencies, run
+from bench.open_loop import THREADS, Latencies, run
 from bench.query import server
 from bench.synthetic import build
 from service.adapters.snapshots import SnapshotFolder
@@ -70,22 +70,24 @@ def measure(rows: int, rate: float, kind: str) -> dict[str, Any]:
 
 
 class _Searcher:
-    """Sends searches, each thread over a connection of its own."""
+    """Sends searches over connections that were made before."""
 
     def __init__(self, url: str, pictures: list[bytes]) -> None:
-        self._url = url
         self._pictures = pictures
-        self._mine = threading.local()
+        self._clients: LifoQueue[httpx.Client] = LifoQueue()
+        for _ in range(THREADS):
+            self._clients.put(httpx.Client(base_url=url, timeout=60, trust_env=False))
 
     def search(self, number: int) -> bool:
         """Search by a picture; True where ten products came back."""
-        if not hasattr(self._mine, "client"):
-            self._mine.client = httpx.Client(base_url=self._url, timeout=60, trust_env=False)
         data = self._pictures[number % len(self._pictures)]
+        client = self._clients.get()
         try:
-            answer = self._mine.client.post("/v1/search", files={"file": ("q.jpg", data)})
+            answer = client.post("/v1/search", files={"file": ("q.jpg", data)})
         except httpx.TransportError:
             return False
+        finally:
+            self._clients.put(client)
         return answer.status_code == 200 and len(answer.json()["results"]) == 10
 
 
