@@ -44,7 +44,11 @@ class Server:
 
     url: str
     log: Path
-    pid: int
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=_PATIENCE_SECONDS, trust_env=False)
@@ -60,6 +64,13 @@ def vitrine(*arguments: object, **settings: str) -> subprocess.CompletedProcess[
         env=_environment(settings),
         timeout=4 * _PATIENCE_SECONDS,
     )
+
+
+def process_of(*arguments: object) -> "subprocess.Popen[bytes]":
+    """Start one command, to be killed; what it prints is lost."""
+    nowhere = subprocess.DEVNULL
+    command, environment = _command(*arguments), _environment({})
+    return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=environment)
 
 
 def vitrine_here(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -98,7 +109,7 @@ def serving(
             log.read_text,
         )
         assert isinstance(found, re.Match), log.read_text()
-        yield Server(found[1], log, process.pid)
+        yield Server(found[1], log, process)
     finally:
         process.terminate()
         process.wait(_PATIENCE_SECONDS)
