@@ -17,7 +17,7 @@ class QualityOptions:
 
     field: str = "category"
     placeholder_products: int = 5
-    least_share: float = 0.6
+    least_share: float = 0.4
     most_own: float = 0.1
     least_surprise: float = 4.0
 
