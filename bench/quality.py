@@ -2,10 +2,10 @@
 
     python -m bench.quality DATA_DIR [--field category] [--swapped 100] [--seeds 3]
 
-Of a data directory's products some, drawn at random, get the label of another that has another, before
-the report sees them. Printed are how many of these are among the first n findings, beside the same
-findings ordered by the neighbours' share alone. Shops have labels that were wrong before: a
-finding that was not swapped is not always a false one, so the figures are lower bounds.
+Some products of a data directory, drawn at random, get the label of another product before the
+report sees them. Printed are how many of these are among the first n findings, beside the same findings
+ordered by the neighbours' share alone. Shops have labels that were wrong before: a finding that was
+not swapped is not always a false one.
 """
 
 import argparse
@@ -41,9 +41,11 @@ class Swapped:
         return len(self._fields)
 
     def matching(self, wanted: Filter) -> NDArray[np.bool_]:
+        """As before the swap."""
         return self._fields.matching(wanted)
 
     def values(self, key: str, products: NDArray[np.int32]) -> list[AttributeValue | None]:
+        """Return the values with those that were changed."""
         found = self._fields.values(key, products)
         if key != self._key:
             return found
@@ -117,4 +119,6 @@ if __name__ == "__main__":
     parser.add_argument("--swapped", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=3)
     asked = parser.parse_args()
-    json.dump(measure(asked.data_dir, asked.field, asked.swapped, asked.seeds), sys.stdout, indent=2)
+    json.dump(
+        measure(asked.data_dir, asked.field, asked.swapped, asked.seeds), sys.stdout, indent=2
+    )

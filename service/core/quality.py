@@ -10,7 +10,7 @@ class QualityOptions:
     Attributes:
         field: Whose values are compared with those of the neighbours.
         placeholder_products: A picture under so many products of different labels stands for none.
-        least_share: Of a picture's neighbours that must agree on another label, 0-1.
+        least_share: Of a picture's neighbours that must agree on one other label, 0-1.
         most_own: Share of them that may have its own.
         least_surprise: How unusual that must be for the label (`pipeline/label_votes.py`).
     """
