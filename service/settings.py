@@ -48,6 +48,14 @@ class Settings(BaseSettings):
         ge=1,
         description="Searches that decode or wait for the encoder at once; the rest queue.",
     )
+    decode_threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Pictures decoded at once, each of up to 235 MB; one a core by default.",
+    )
+    decode_wait_seconds: float = Field(
+        default=10.0, gt=0, description="How long a picture waits to be decoded before a 429."
+    )
     index_poll_seconds: float = Field(
         default=0.5, gt=0, description="How often a serving process looks for a new index."
     )

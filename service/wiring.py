@@ -19,6 +19,7 @@ from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.types import Cache
 from service.pipeline.batching import Batcher
+from service.pipeline.decoding import Decoding
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.reindex import Reindex
@@ -29,6 +30,11 @@ from service.settings import Settings
 def image_limits(settings: Settings) -> ImageLimits:
     """Return the bounds on a picture."""
     return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+
+
+def make_decoding(settings: Settings) -> Decoding:
+    """Return the turns at decoding that all who decode for requests share."""
+    return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
 
 
 def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:
@@ -121,6 +127,7 @@ def serving(settings: Settings) -> Iterator[Serving]:
             live=live,
             store=store,
             limits=image_limits(settings),
+            decoding=make_decoding(settings),
         )
         # Apart from the threads of the other routes, so that a flood of searches starves none.
         searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")

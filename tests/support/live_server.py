@@ -44,6 +44,7 @@ class Server:
 
     url: str
     log: Path
+    pid: int
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=_PATIENCE_SECONDS, trust_env=False)
@@ -83,19 +84,21 @@ def make_shop(folder: Path, products: int = PRODUCTS) -> Shop:
 
 
 @contextmanager
-def serving(data_dir: Path, folder: Path, bundle: Path = DEFAULT_BUNDLE) -> Iterator[Server]:
+def serving(
+    data_dir: Path, folder: Path, bundle: Path = DEFAULT_BUNDLE, **settings: str
+) -> Iterator[Server]:
     """Run `vitrine serve` on a free port until the block ends; `folder` takes its log."""
     log = folder / "serve.log"
     command = _command("serve", "--data-dir", data_dir, "--port", 0, "--bundle", bundle)
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env=_environment({}))
+        process = subprocess.Popen(command, stdout=out, stderr=out, env=_environment(settings))
     try:
         found = eventually(
             lambda: _ADDRESS.search(log.read_text()) or process.poll() is not None,
             log.read_text,
         )
         assert isinstance(found, re.Match), log.read_text()
-        yield Server(found[1], log)
+        yield Server(found[1], log, process.pid)
     finally:
         process.terminate()
         process.wait(_PATIENCE_SECONDS)
