@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     decode_wait_seconds: float = Field(
         default=10.0, gt=0, description="How long a picture waits to be decoded before a 429."
     )
+    fetch_urls: bool = Field(
+        default=False,
+        description="Fetch pictures that callers name by URL, from the public internet alone.",
+    )
     index_poll_seconds: float = Field(
         default=0.5, gt=0, description="How often a serving process looks for a new index."
     )

@@ -11,6 +11,7 @@ from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
 from service.adapters.redis_cache import RedisCache
+from service.adapters.safe_images import SafeImageFetcher
 from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
@@ -35,6 +36,11 @@ def image_limits(settings: Settings) -> ImageLimits:
 def make_decoding(settings: Settings) -> Decoding:
     """Return the turns at decoding that all who decode for requests share."""
     return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
+
+
+def make_url_fetcher(settings: Settings) -> SafeImageFetcher | None:
+    """Return what fetches the URLs of callers, for its caller to close; None where it is off."""
+    return SafeImageFetcher(max_bytes=settings.max_image_bytes) if settings.fetch_urls else None
 
 
 def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:

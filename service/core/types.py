@@ -61,6 +61,22 @@ class ImageRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server says of a picture, to ask later whether it changed; "" where it does not."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What came from behind a URL; `data` is None where nothing changed."""
+
+    data: bytes | None
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogRow:
     """One row of a source: a product and at most one of its pictures."""
 
