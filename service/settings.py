@@ -56,6 +56,14 @@ class Settings(BaseSettings):
     decode_wait_seconds: float = Field(
         default=10.0, gt=0, description="How long a picture waits to be decoded before a 429."
     )
+    api_keys: str = Field(
+        default="",
+        description="Who may do what, as `vitrine keys new` prints it; without any, everyone may.",
+    )
+    api_keys_file: Path | None = Field(
+        default=None, description="A file of such keys, one a line, read at the start."
+    )
+    insecure: bool = Field(default=False, description="Listen beyond this machine without any key.")
     fetch_urls: bool = Field(
         default=False,
         description="Fetch pictures that callers name by URL, from the public internet alone.",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
 
 from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
@@ -16,6 +17,8 @@ from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
+from service.core.access import Keyring, parse_keys
+from service.core.errors import SettingsError
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.types import Cache
@@ -36,6 +39,35 @@ def image_limits(settings: Settings) -> ImageLimits:
 def make_decoding(settings: Settings) -> Decoding:
     """Return the turns at decoding that all who decode for requests share."""
     return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
+
+
+def make_keyring(settings: Settings) -> Keyring:
+    """Return the keys of the settings and of their file.
+
+    Raises:
+        SettingsError: A key is malformed, the file cannot be read, or there is no key and the
+            service would listen beyond this machine.
+    """
+    text = settings.api_keys
+    if settings.api_keys_file is not None:
+        try:
+            text += "\n" + settings.api_keys_file.read_text()
+        except (OSError, UnicodeError) as exc:
+            raise SettingsError(f"cannot read {settings.api_keys_file}: {exc}") from exc
+    keyring = Keyring(parse_keys(text))
+    if not keyring and not settings.insecure and not _is_loopback(settings.host):
+        raise SettingsError(
+            f"{settings.host} is reached from other machines, and there is no key: make one with "
+            "`vitrine keys new` and set VITRINE_API_KEYS, or say --insecure"
+        )
+    return keyring
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def make_url_fetcher(settings: Settings) -> SafeImageFetcher | None:
