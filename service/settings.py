@@ -64,6 +64,14 @@ class Settings(BaseSettings):
         default=None, description="A file of such keys, one a line, read at the start."
     )
     insecure: bool = Field(default=False, description="Listen beyond this machine without any key.")
+    rate_limit: float | None = Field(
+        default=None,
+        gt=0,
+        description="Requests a second of one key, or of one address where there are no keys.",
+    )
+    rate_burst: int = Field(
+        default=20, ge=1, description="Requests that one key may make at once after a pause."
+    )
     fetch_urls: bool = Field(
         default=False,
         description="Fetch pictures that callers name by URL, from the public internet alone.",

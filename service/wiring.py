@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from ipaddress import ip_address
 
 from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
+from service.adapters.memory_buckets import MemoryBuckets
 from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
+from service.adapters.redis_buckets import RedisBuckets
 from service.adapters.redis_cache import RedisCache
 from service.adapters.safe_images import SafeImageFetcher
 from service.adapters.snapshots import SnapshotFolder
@@ -21,6 +23,7 @@ from service.core.access import Keyring, parse_keys
 from service.core.errors import SettingsError
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
+from service.core.rates import Buckets, Rate
 from service.core.types import Cache
 from service.pipeline.batching import Batcher
 from service.pipeline.decoding import Decoding
@@ -61,6 +64,20 @@ def make_keyring(settings: Settings) -> Keyring:
             "`vitrine keys new` and set VITRINE_API_KEYS, or say --insecure"
         )
     return keyring
+
+
+@contextmanager
+def rate_limiting(settings: Settings) -> Iterator[Buckets | None]:
+    """Lend what counts requests, shared through Redis where there is one; None without a limit."""
+    if settings.rate_limit is None:
+        yield None
+        return
+    rate = Rate(settings.rate_limit, settings.rate_burst)
+    if not settings.redis_url:
+        yield MemoryBuckets(rate)
+        return
+    with closing(RedisBuckets(settings.redis_url, rate)) as shared:
+        yield shared
 
 
 def _is_loopback(host: str) -> bool:

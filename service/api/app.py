@@ -15,9 +15,11 @@ from service.api.limits import Admission, BodyLimit
 from service.api.metrics import Metrics
 from service.api.observe import Observe
 from service.api.openapi import DescribedApp
+from service.api.rate_limits import RateLimit
 from service.api.routes import make_catalog_routes, make_search_routes
 from service.api.serving import Serving
 from service.core.access import Keyring
+from service.core.rates import Buckets
 
 _WEB = Path(__file__).parents[1] / "web"
 _PAGE_HEADERS = {
@@ -35,6 +37,7 @@ def create_app(
     max_image_bytes: int,
     max_in_flight: int = 256,
     keys: Keyring | None = None,
+    buckets: Buckets | None = None,
 ) -> FastAPI:
     """Build the app.
 
@@ -43,6 +46,7 @@ def create_app(
         max_image_bytes: Of one picture; a body may be as large as that in base64.
         max_in_flight: Searches at once, waiting ones included.
         keys: Who may do what; without any, everyone may.
+        buckets: How often each key may ask; without, as often as it likes.
     """
     max_body_bytes = max_image_bytes * 4 // 3 + 65_536
     metrics = Metrics(serving)
@@ -52,6 +56,8 @@ def create_app(
         summary="Visual product search: what do we sell that looks like this picture?",
     )
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
+    if buckets is not None:
+        app.add_middleware(RateLimit, buckets=buckets)
     if keys:
         app.add_middleware(Authenticate, keys=keys)
     app.add_middleware(Observe, metrics=metrics)

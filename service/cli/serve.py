@@ -12,8 +12,9 @@ from service.api.app import create_app
 from service.api.serving import Serving
 from service.cli.options import Bundle, DataDir, settings_with
 from service.core.access import Keyring
+from service.core.rates import Buckets
 from service.settings import Settings
-from service.wiring import make_keyring, serving
+from service.wiring import make_keyring, rate_limiting, serving
 
 
 def serve(
@@ -34,10 +35,10 @@ def run_server(settings: Settings) -> None:
     """Serve until interrupted; a new index is picked up while serving."""
     keys = make_keyring(settings)  # before the model, which takes longer to read
     _log_as_json()
-    with serving(settings) as parts:
+    with serving(settings) as parts, rate_limiting(settings) as buckets:
         parts.live.watch(settings.index_poll_seconds)
         uvicorn.run(
-            make_app(parts, settings, keys),
+            make_app(parts, settings, keys, buckets),
             host=settings.host,
             port=settings.port,
             log_level="info",
@@ -45,13 +46,19 @@ def run_server(settings: Settings) -> None:
         )
 
 
-def make_app(parts: Serving, settings: Settings, keys: Keyring | None = None) -> FastAPI:
+def make_app(
+    parts: Serving,
+    settings: Settings,
+    keys: Keyring | None = None,
+    buckets: Buckets | None = None,
+) -> FastAPI:
     """Build the app with the limits that the settings name."""
     return create_app(
         parts,
         max_image_bytes=settings.max_image_bytes,
         max_in_flight=settings.max_in_flight,
         keys=keys,
+        buckets=buckets,
     )
 
 
