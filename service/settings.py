@@ -53,6 +53,34 @@ class Settings(BaseSettings):
     write_threads: int = Field(
         default=4, ge=1, description="Writes, and groups of lines of bulk writes, at once."
     )
+    decode_threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Pictures decoded at once, each of up to 235 MB; one a core by default.",
+    )
+    decode_wait_seconds: float = Field(
+        default=10.0, gt=0, description="How long a picture waits to be decoded before a 429."
+    )
+    api_keys: str = Field(
+        default="",
+        description="Who may do what, as `vitrine keys new` prints it; without any, everyone may.",
+    )
+    api_keys_file: Path | None = Field(
+        default=None, description="A file of such keys, one a line, read at the start."
+    )
+    insecure: bool = Field(default=False, description="Listen beyond this machine without any key.")
+    rate_limit: float | None = Field(
+        default=None,
+        gt=0,
+        description="Requests a second of one key, or of one address where there are no keys.",
+    )
+    rate_burst: int = Field(
+        default=20, ge=1, description="Requests that one key may make at once after a pause."
+    )
+    fetch_urls: bool = Field(
+        default=False,
+        description="Fetch pictures that callers name by URL, from the public internet alone.",
+    )
     index_poll_seconds: float = Field(
         default=0.5, gt=0, description="How often a serving process looks for a new index."
     )

@@ -8,13 +8,13 @@ at most, however many it brings.
 
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.errors import FetchError, InvalidImageError, InvalidQueryError
+from service.core.errors import FetchError, InvalidImageError, InvalidQueryError, OverloadedError
 from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.preprocess import decode_for, preprocess
@@ -22,8 +22,9 @@ from service.core.store import ProductStore, ThumbnailStore
 from service.core.thumbnails import thumbnail
 from service.core.types import Encoder, ImageFetcher, Thumbnail
 from service.pipeline.batching import Batcher
+from service.pipeline.decoding import Decoding
 
-PictureError: TypeAlias = InvalidImageError | FetchError | InvalidQueryError
+PictureError: TypeAlias = InvalidImageError | FetchError | InvalidQueryError | OverloadedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class PictureMaker:
     """What it takes to make them; safe to call from several threads.
 
     Attributes:
+        decoding: Turns at decoding, shared with the queries.
         pool: Threads that read, decode and wait for the encoder.
         fetcher: Gets pictures behind URLs, of which no small copy is kept; None refuses them.
     """
@@ -66,6 +68,7 @@ class PictureMaker:
     thumbnails: ThumbnailStore
     limits: ImageLimits
     pool: Executor
+    decoding: Decoding = field(default_factory=Decoding)
     fetcher: ImageFetcher | None = None
 
     def make(self, pictures: Iterable[Picture]) -> dict[Picture, Made | PictureError]:
@@ -76,7 +79,7 @@ class PictureMaker:
     def _made_or_error(self, picture: Picture) -> Made | PictureError:
         try:
             return self._made(picture)
-        except (InvalidImageError, FetchError, InvalidQueryError) as exc:
+        except (InvalidImageError, FetchError, InvalidQueryError, OverloadedError) as exc:
             return exc
 
     def _made(self, picture: Picture) -> Made:
@@ -87,16 +90,16 @@ class PictureMaker:
         data = self._bytes(picture)
         image_id = image_digest(data)
         embedded = bool(self.store.embedded([image_id], bundle))
-        shown = picture.data is not None and not self.thumbnails.has(image_id)
+        shown = picture.data is not None and not self.thumbnails.having([image_id])
         if embedded and not shown:
             return Made(image_id)
         spec = self.encoder.manifest.preprocess
-        image = decode_for(spec, data, self.limits)
-        return Made(
-            image_id,
-            vector=None if embedded else self.batcher.encode(preprocess(spec, image)),
-            small=thumbnail(data, image) if shown else None,
-        )
+        with self.decoding.turn():
+            image = decode_for(spec, data, self.limits)
+            pixels = None if embedded else preprocess(spec, image)
+            small = thumbnail(data, image) if shown else None
+        vector = None if pixels is None else self.batcher.encode(pixels)
+        return Made(image_id, vector=vector, small=small)
 
     def _bytes(self, picture: Picture) -> bytes:
         if picture.data is not None:

@@ -21,6 +21,7 @@ from service.core.preprocess import decode_for, preprocess
 from service.core.store import ProductStore
 from service.core.types import Encoder, Hit, StoredProduct
 from service.pipeline.batching import Batcher
+from service.pipeline.decoding import Decoding
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.facets import Facet
 from service.pipeline.filtering import Filtering, Kept
@@ -91,6 +92,7 @@ class Search:
     store: ProductStore
     limits: ImageLimits
     filtering: Filtering = field(default_factory=Filtering)
+    decoding: Decoding = field(default_factory=Decoding)
 
     def by_picture(self, data: bytes, limit: int, options: SearchOptions = PLAIN) -> Answer:
         """Find the products that look most like a picture.
@@ -104,6 +106,7 @@ class Search:
             InvalidImageError: The bytes are no picture that is accepted.
             InvalidFilterError: The filter or a facet asks of a field what it cannot answer.
             IndexUnavailableError: Nothing was indexed yet.
+            OverloadedError: Too many pictures are waiting to be decoded.
         """
         snapshot = self.live.snapshot()
         clock = _Clock()
@@ -169,7 +172,7 @@ class Search:
             vector = self.cache.get(image_id)
         if vector is None:
             del clock.milliseconds["cached"]
-            with clock.stage("decode"):
+            with clock.stage("decode"), self.decoding.turn():
                 spec = self.encoder.manifest.preprocess
                 pixels = preprocess(spec, decode_for(spec, data, self.limits))
             with clock.stage("embed"):
