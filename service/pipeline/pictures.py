@@ -57,9 +57,9 @@ class PictureMaker:
     """What it takes to make them; safe to call from several threads.
 
     Attributes:
-        decoding: Turns at decoding, shared with the queries.
         pool: Threads that read, decode and wait for the encoder.
         fetcher: Gets pictures behind URLs, of which no small copy is kept; None refuses them.
+        decoding: Turns at decoding, shared with the queries.
     """
 
     encoder: Encoder
@@ -68,8 +68,8 @@ class PictureMaker:
     thumbnails: ThumbnailStore
     limits: ImageLimits
     pool: Executor
-    decoding: Decoding = field(default_factory=Decoding)
     fetcher: ImageFetcher | None = None
+    decoding: Decoding = field(default_factory=Decoding)
 
     def make(self, pictures: Iterable[Picture]) -> dict[Picture, Made | PictureError]:
         """Embed the pictures, each once; one that cannot be, is an error in its place."""
