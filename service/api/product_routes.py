@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -26,12 +26,12 @@ from service.api.product_openapi import (
 from service.api.schemas import MAX_LIMIT, ProductOut, ProductsOut
 from service.api.serving import Serving
 from service.core.errors import ProductNotFoundError
+from service.core.store import Written
 from service.core.types import StoredProduct
-from service.pipeline.writing import Delete
+from service.pipeline.writing import Delete, Operation
 
 BULK_PATH = "/v1/products:bulk"
 _ONE = "/products/{product_id:path}"  # a path, since the ids of a folder of pictures have slashes
-_T = TypeVar("_T")
 
 
 def make_product_routes(
@@ -51,10 +51,9 @@ def make_product_routes(
     )
     async def write_many(request: Request) -> Response:
         check_media_type(request, MEDIA_TYPE, "application/jsonl", "application/ndjson")
-        with ExitStack() as place:
-            place.enter_context(admission.admitted())
-            done = place.pop_all()  # the answer takes longer than this
-        return BulkResponse(request, bulk.write, serving.writers, max_body_bytes, done)
+        place = ExitStack()  # which the answer closes: it takes longer than this
+        place.enter_context(admission.admitted())
+        return BulkResponse(request, bulk.write, serving.writers, max_body_bytes, place)
 
     return router
 
@@ -92,12 +91,13 @@ def _reading(serving: Serving) -> APIRouter:
 
 def _writing(serving: Serving, admission: Admission, max_body_bytes: int) -> APIRouter:
     router = APIRouter(max_body_size=max_body_bytes)
-    writing = serving.writing
 
-    async def write(request: Request, do: Callable[[bytes], _T]) -> _T:
+    async def write(request: Request, read: Callable[[bytes], Operation]) -> Response:
         with admission.admitted():
             body = await request.body()
-            return await asyncio.get_running_loop().run_in_executor(serving.writers, do, body)
+            return await asyncio.get_running_loop().run_in_executor(
+                serving.writers, lambda: _answer(serving.writing.one(read(body)))
+            )
 
     def expected(request: Request, product_id: str) -> int | None:
         return expected_revision(request.headers, serving.store, product_id)
@@ -115,13 +115,9 @@ def _writing(serving: Serving, admission: Admission, max_body_bytes: int) -> API
     )
     async def put_product(product_id: str, request: Request) -> Response:
         check_media_type(request, "application/json")
-
-        def put(body: bytes) -> Response:
-            written = writing.one(read_put(product_id, body, expected(request, product_id)))
-            assert written.stored is not None  # nothing was deleted
-            return _shown(written.stored, created=written.created)
-
-        return await write(request, put)
+        return await write(
+            request, lambda body: read_put(product_id, body, expected(request, product_id))
+        )
 
     @router.patch(
         _ONE,
@@ -132,13 +128,9 @@ def _writing(serving: Serving, admission: Admission, max_body_bytes: int) -> API
     )
     async def patch_product(product_id: str, request: Request) -> Response:
         check_media_type(request, "application/merge-patch+json", "application/json")
-
-        def patch(body: bytes) -> Response:
-            written = writing.one(read_patch(product_id, body, expected(request, product_id)))
-            assert written.stored is not None  # nothing was deleted
-            return _shown(written.stored)
-
-        return await write(request, patch)
+        return await write(
+            request, lambda body: read_patch(product_id, body, expected(request, product_id))
+        )
 
     @router.delete(
         _ONE,
@@ -149,13 +141,15 @@ def _writing(serving: Serving, admission: Admission, max_body_bytes: int) -> API
         openapi_extra=IF_MATCH,
     )
     async def delete_product(product_id: str, request: Request) -> Response:
-        def delete(body: bytes) -> Response:
-            writing.one(Delete(product_id, expected(request, product_id)))
-            return Response(status_code=204)
-
-        return await write(request, delete)
+        return await write(request, lambda _: Delete(product_id, expected(request, product_id)))
 
     return router
+
+
+def _answer(written: Written) -> Response:
+    if written.stored is None:
+        return Response(status_code=204)
+    return _shown(written.stored, created=written.created)
 
 
 def _shown(stored: StoredProduct, *, created: bool = False) -> Response:
