@@ -4,8 +4,8 @@
 
 Some products of a data directory, drawn at random, get the label of another product before the
 report sees them. Printed are how many of these are among the first n findings, beside the same
-findings ordered by the neighbours' share alone. Shops have labels that were wrong before: a finding
-that was not swapped is not always a false one.
+findings ordered by the neighbours' share alone. Shops have labels that were wrong before: a
+finding that was not swapped is not always a false one.
 """
 
 import argparse
