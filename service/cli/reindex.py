@@ -19,6 +19,7 @@ from rich.table import Table
 from service.adapters.catalog_columns import parse_mapping
 from service.adapters.catalog_sources import open_source
 from service.cli.options import (
+    MOST_NEIGHBOURS,
     Bundle,
     DataDir,
     Golden,
@@ -70,6 +71,14 @@ def reindex(
     target_recall: Annotated[
         float, typer.Option(min=0, max=1, help="Recall@10 that the index must reach.")
     ] = BY_SIZE.target_recall,
+    centralize: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_NEIGHBOURS,
+            help="Average each vector with its mutual ones among so many nearest; 0 does not.",
+        ),
+    ] = BY_SIZE.centralize,
     min_coverage: MinCoverage = "50%",
     golden: Golden = None,
     min_golden: MinGolden = "95%",
@@ -82,7 +91,7 @@ def reindex(
         delete_missing=delete_missing,
         thumbnails=thumbnails,
         limits=image_limits(settings),
-        index=IndexChoice(settings.index, target_recall),
+        index=IndexChoice(settings.index, target_recall, centralize),
         gate=gate_options(min_coverage, golden, min_golden),
     )
     catalog = open_source(source, columns=parse_mapping(columns or []))

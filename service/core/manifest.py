@@ -213,6 +213,7 @@ class SnapshotManifest(_Strict):
         target_recall: What the gate asks of `chosen`.
         operating_points: Everything that was measured.
         chosen: The point that serves: the cheapest that reaches the target, or else the best.
+        centralize: Neighbours that each vector was averaged with, where mutual; 0 is as embedded.
     """
 
     schema_version: int = SNAPSHOT_SCHEMA
@@ -228,6 +229,7 @@ class SnapshotManifest(_Strict):
     target_recall: float = 0.0
     operating_points: tuple[OperatingPoint, ...] = ()
     chosen: OperatingPoint = OperatingPoint(search=SearchPoint(), recall=1.0, milliseconds=0.0)
+    centralize: int = Field(default=0, ge=0)
     sequence: int
     built_at: str
     files: dict[str, str]

@@ -370,6 +370,7 @@ class FakeSnapshots:
             index_kind="flat" if choice.kind == "auto" else choice.kind,
             index_factory="Flat",
             target_recall=choice.target_recall,
+            centralize=choice.centralize,
             sequence=store.sequence(),
             built_at="2024-01-01T00:00:00+00:00",
             files={},
