@@ -47,10 +47,13 @@ class FaissIndex:
         self._vectors = vectors
         self._point = point
         self._exact_rows = exact_rows
+        # Both are asked for by every search, and neither changes.
+        self._count = len(finder)
+        self._knobs = finder.knobs | ({"depth"} if finder.lossy else set())
 
     def __len__(self) -> int:
         """Vectors held."""
-        return len(self._finder)
+        return self._count
 
     @property
     def dim(self) -> int:
@@ -60,7 +63,7 @@ class FaissIndex:
     @property
     def knobs(self) -> frozenset[str]:
         """Which fields of a `SearchPoint` matter to this index."""
-        return self._finder.knobs | ({"depth"} if self._finder.lossy else set())
+        return self._knobs
 
     @property
     def lists(self) -> int:
@@ -101,13 +104,13 @@ class FaissIndex:
 
     def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
         """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks."""
-        few = bool(self.knobs) and kept <= self._exact_rows
+        few = bool(self._knobs) and kept <= self._exact_rows
         return "scan" if few or self._scans(min(limit, kept), kept) else "selector"
 
     def _scans(self, wanted: int, kept: int) -> bool:
         """Whether so much is wanted that comparing with every row is no more work."""
         depth = self._point.depth if self._finder.lossy else 1
-        return bool(self.knobs) and 2 * wanted * depth >= kept
+        return bool(self._knobs) and 2 * wanted * depth >= kept
 
     def _look(
         self, queries: Vectors, wanted: int, point: SearchPoint, rows: NDArray[np.bool_] | None
@@ -116,7 +119,7 @@ class FaissIndex:
         if not self._finder.lossy:
             similarities, found = self._finder.find(queries, wanted, point, rows)
             # Half floats have not quite unit length, and no cosine is beyond 1.
-            return np.minimum(similarities, np.float32(1)), found
+            return np.minimum(similarities, np.float32(1), out=similarities), found
         _, found = self._finder.find(queries, wanted * point.depth, point, rows)
         exact = self._vectors.similarities(queries, found)
         order = np.argsort(-exact, axis=1, kind="stable")[:, :wanted]

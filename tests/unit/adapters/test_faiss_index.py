@@ -8,7 +8,7 @@ import pytest
 
 from service.adapters.faiss_files import build_index, read_finder
 from service.adapters.faiss_index import FaissIndex, eased
-from service.adapters.half_vectors import HalfVectors, map_halves, write_halves
+from service.adapters.half_vectors import HalfVectors, floats, map_halves, write_halves
 from service.adapters.index_kinds import check_choice, spec_for
 from service.adapters.index_sweep import held_out, sweep
 from service.core.errors import IndexChoiceError, IndexCorruptError
@@ -169,6 +169,17 @@ def test_too_few_vectors_for_a_factory_are_an_error_that_says_so(
 ) -> None:
     with pytest.raises(IndexChoiceError, match=r"IVF5000,Flat of 4,000 vectors cannot be built"):
         build("IVF5000,Flat", halves, tmp_path)
+
+
+def test_every_finite_half_is_widened_to_the_very_float_it_is() -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)].reshape(-1, 2)
+    widened = floats(finite)
+    assert widened.dtype == np.float32
+    np.testing.assert_array_equal(
+        widened.view(np.uint32), finite.astype(np.float32).view(np.uint32)
+    )
+    assert floats(finite[:0]).shape == (0, 2)
 
 
 def test_half_vectors_stay_of_unit_length_and_like_themselves(tmp_path: Path) -> None:
