@@ -32,7 +32,7 @@ from service.adapters.snapshots import SnapshotFolder
 from service.core.types import Vectors
 
 _KINDS = ("flat", "hnsw", "ivf", "ivf-rabitq", "binary")
-_QUERIES, _STARTS = 300, 3
+_QUERIES, _STARTS = 300, 5
 _TARGET = 0.95
 
 
