@@ -37,7 +37,7 @@ def test_each_kind_is_built_started_searched_and_filtered(report: dict[str, Any]
         assert told["queries_per_second"]["ours"] > 0
         assert told["build"]["seconds"] > 0
         assert told["build"]["peak_megabytes"] > told["start"]["own_megabytes"] / 2 > 5
-        assert told["start"]["first_search_seconds"] > told["start"]["load_seconds"] > 0
+        assert told["start"]["first_search_seconds"] >= told["start"]["load_seconds"] > 0
         assert told["start_from_disk"]["cold_milliseconds"]["worst"] > 0
         assert [*told["filtered"]["random"]] == ["50.00%", "10.00%", "1.00%", "0.10%"]
         assert all(
