@@ -104,7 +104,7 @@ def _usearch(path: Path, queries: Vectors, file: Path) -> tuple[Beside, dict[str
     beside = usearch_beside.build(vectors, file)
     points = beside.points(vectors, queries, true)
     return beside, {
-        "build_seconds": round(beside.build_seconds, 1),
+        "build": beside.build,
         "bytes_per_vector": round(file.stat().st_size / len(vectors), 1),
         "chosen": beside.settle(points, _TARGET),
         "curve": points,
