@@ -146,7 +146,7 @@ def main() -> None:
     print()
     print(tables(report), file=sys.stderr)
     if given.plot:
-        plot([report], given.plot)
+        plot(report, given.plot)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 python -m bench.index_plot REPORT.json ... OUT.png
 """
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from bench.index_table import read_reports
 
 _COLOURS = {
     "flat": "#7f7f7f",
@@ -19,8 +20,8 @@ _COLOURS = {
 }
 
 
-def plot(reports: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw reports of `bench.index`, a column a size; the last report of a size is shown.
+def plot(report: Mapping[str, Any], path: Path) -> None:
+    """Draw a report of `bench.index`, a column a size.
 
     matplotlib is of the extra `train`.
     """
@@ -29,9 +30,7 @@ def plot(reports: Sequence[Mapping[str, Any]], path: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    sizes: dict[int, Mapping[str, Any]] = {}
-    for report in reports:
-        sizes |= {int(size): kinds for size, kinds in report["rows"].items()}
+    sizes = {int(size): kinds for size, kinds in report["rows"].items()}
     columns = sorted(sizes)
     figure, axes = plt.subplots(
         1, len(columns) + 1, figsize=(4.2 * (len(columns) + 1), 4), squeeze=False
@@ -72,4 +71,4 @@ def _bytes(axis: Any, kinds: Mapping[str, Any]) -> None:
 
 if __name__ == "__main__":
     *given, out = sys.argv[1:]
-    plot([json.loads(Path(name).read_text()) for name in given], Path(out))
+    plot(read_reports(given), Path(out))

@@ -1,6 +1,12 @@
-"""The report of `bench.index` as Markdown: figures beside what was asked, then the whole."""
+"""Reports of `bench.index` as Markdown: figures beside what was asked, then the whole.
 
-from collections.abc import Iterator, Mapping, Sequence
+python -m bench.index_table REPORT.json ...
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bench.report import Figure, markdown
@@ -9,6 +15,20 @@ LEAST_RATIO, LEAST_RECALL, MOST_SECONDS = 0.9, 0.95, 2.0
 _HELD_TO_RAW, _HELD_FROM = ("hnsw", "ivf"), 1_000_000
 """Below, a search takes so little that some microseconds of Python show; told, but not judged."""
 Report = Mapping[str, Any]
+
+
+def merged(reports: Iterable[Report]) -> dict[str, Any]:
+    """Return several reports as one, by size; of what was measured twice the last counts."""
+    rows: dict[str, dict[str, Any]] = {}
+    for report in reports:
+        for size, kinds in report["rows"].items():
+            rows.setdefault(size, {}).update(kinds)
+    return {"rows": {size: rows[size] for size in sorted(rows, key=int)}}
+
+
+def read_reports(names: Sequence[str]) -> dict[str, Any]:
+    """Read JSON that `bench.index` printed, several files as one report."""
+    return merged(json.loads(Path(name).read_text()) for name in names)
 
 
 def tables(report: Report) -> str:
@@ -127,3 +147,7 @@ def _each(report: Report) -> Iterator[tuple[str, str, Report]]:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(tables(read_reports(sys.argv[1:])))

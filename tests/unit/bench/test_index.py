@@ -11,7 +11,7 @@ import pytest
 from bench import index, index_rates, index_start, usearch_beside
 from bench.index_plot import plot
 from bench.index_rows import DIM, RECEIPT, Rows, bundle
-from bench.index_table import figures, tables
+from bench.index_table import figures, merged, read_reports, tables
 from bench.memory import drop_from_cache, own_megabytes, peak_megabytes
 from service.adapters.half_vectors import HalfVectors
 from service.adapters.snapshots import SnapshotFolder
@@ -74,9 +74,20 @@ def test_what_falls_short_is_said(report: dict[str, Any]) -> None:
     assert "MISSED" in tables(short).splitlines()[2]
 
 
+def test_reports_of_one_size_are_told_as_one(report: dict[str, Any], tmp_path: Path) -> None:
+    kinds = report["rows"][str(ROWS)]
+    names = []
+    for kind, told in kinds.items():
+        path = tmp_path / f"{kind}.json"
+        path.write_text(json.dumps({"rows": {str(ROWS): {kind: told}}}))
+        names.append(str(path))
+    assert read_reports(names) == report
+    assert merged([report, {"rows": {"5": {"hnsw": 1}}}])["rows"].keys() == {"5", str(ROWS)}
+
+
 def test_a_plot_is_drawn(report: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    plot([report], tmp_path / "scale.png")
+    plot(report, tmp_path / "scale.png")
     assert (tmp_path / "scale.png").read_bytes().startswith(b"\x89PNG")
 
 
