@@ -50,8 +50,13 @@ bench: install-dev  ## Measure against the raw limits; JSON on stdout.
 bench-export: install-dev  ## Measure export and its variants; OPENVINO=PYTHON of an environment with OpenVINO.
 	@$(BIN)/python -m bench.export $(if $(OPENVINO),--openvino-python $(OPENVINO))
 
-bench-index: install-dev  ## Measure every kind of index at ROWS="20000 ..." vectors; JSON on stdout.
-	@$(BIN)/python -m bench.index $(if $(ROWS),--rows $(ROWS))
+$(VENV)/.bench: pyproject.toml constraints.txt | install-dev
+	@$(PIP) --editable '.[bench]' || echo "usearch cannot be had here, and is left out" >&2
+	@touch $@
+
+bench-index: install-dev $(VENV)/.bench  ## Measure indexes of ROWS="20000 ..."; LIKE=DATA_DIR, PLOT=FILE.png.
+	@$(BIN)/python -m bench.index $(if $(ROWS),--rows $(ROWS)) $(if $(LIKE),--like $(LIKE)) \
+	  $(if $(PLOT),--plot $(PLOT))
 
 load: install-dev  ## Run locust for 30 s against a server it starts; HTML report in loadtests/reports.
 	$(BIN)/python -m loadtests.run

@@ -18,7 +18,7 @@ from service.core.store import SeenRow
 from service.core.types import Product, Vectors
 
 _BATCH, _CLUSTERS, _SPREAD = 1024, 500, 0.6
-NOTHING = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0)
+NOTHING = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0)
 
 
 def image_id(number: int) -> str:

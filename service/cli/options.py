@@ -12,6 +12,8 @@ from service.core.errors import IndexUnavailableError
 from service.pipeline.gate import GateOptions
 from service.settings import Settings
 
+MOST_NEIGHBOURS = 100
+"""That a vector may be centralised with; more would mix what has little in common."""
 DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder of catalogue and index. [default: VITRINE_DATA_DIR, else ./data]"),

@@ -22,6 +22,7 @@ from service.adapters.catalog_columns import parse_mapping
 from service.adapters.catalog_sources import open_source
 from service.adapters.run_records import as_json as report_as_json
 from service.cli.options import (
+    MOST_NEIGHBOURS,
     Bundle,
     DataDir,
     Golden,
@@ -84,6 +85,14 @@ def reindex(
     target_recall: Annotated[
         float, typer.Option(min=0, max=1, help="Recall@10 that the index must reach.")
     ] = BY_SIZE.target_recall,
+    centralize: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_NEIGHBOURS,
+            help="Average each vector with its mutual ones among so many nearest; 0 does not.",
+        ),
+    ] = BY_SIZE.centralize,
     min_coverage: MinCoverage = "50%",
     golden: Golden = None,
     min_golden: MinGolden = "95%",
@@ -98,7 +107,7 @@ def reindex(
         dry_run=dry_run,
         thumbnails=thumbnails,
         limits=image_limits(settings),
-        index=IndexChoice(settings.index, target_recall),
+        index=IndexChoice(settings.index, target_recall, centralize),
         gate=gate_options(min_coverage, golden, min_golden),
     )
     catalog = open_source(source, columns=parse_mapping(columns or []))

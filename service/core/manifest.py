@@ -232,6 +232,7 @@ class SnapshotManifest(_Strict):
         target_recall: What the gate asks of `chosen`.
         operating_points: Everything that was measured.
         chosen: The point that serves: the cheapest that reaches the target, or else the best.
+        centralize: Neighbours that each vector was averaged with, where mutual; 0 is as embedded.
     """
 
     schema_version: int = SNAPSHOT_SCHEMA
@@ -248,6 +249,7 @@ class SnapshotManifest(_Strict):
     target_recall: float = 0.0
     operating_points: tuple[OperatingPoint, ...] = ()
     chosen: OperatingPoint = OperatingPoint(search=SearchPoint(), recall=1.0, milliseconds=0.0)
+    centralize: int = Field(default=0, ge=0)
     sequence: int
     built_at: str
     files: dict[str, str]
@@ -256,4 +258,4 @@ class SnapshotManifest(_Strict):
     @property
     def asked(self) -> IndexChoice:
         """What whoever had it built asked for."""
-        return IndexChoice(self.index_asked, self.target_recall)
+        return IndexChoice(self.index_asked, self.target_recall, self.centralize)

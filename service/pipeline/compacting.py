@@ -19,9 +19,7 @@ from service.pipeline.promoting import promote
 
 # What is built is what is searched already, so that its coverage says nothing of the build.
 _GATE = GateOptions(min_coverage=0.0)
-_NO_SOURCE = Receipt(
-    products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0.0
-)
+_NO_SOURCE = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0.0)
 _log = structlog.get_logger()
 
 
@@ -53,7 +51,7 @@ class Compacting:
                 return None
             if not view.count_rows(bundle_digest(self.bundle)):
                 return None
-            choice = first if serving is None else _choice(serving)
+            choice = first if serving is None else serving.asked
             snapshot = self.snapshots.build(view, self.bundle, _NO_SOURCE, choice)
             version = snapshot.manifest.version
             require(inspect(snapshot, view, None, _GATE), version)
@@ -104,8 +102,3 @@ class Due:
 
 def _of_a_reindex_after(version: int, manifest: SnapshotManifest) -> bool:
     return manifest.version > version and manifest.receipt.seen > 0
-
-
-def _choice(serving: SnapshotManifest) -> IndexChoice:
-    """Return what was asked for when it was built."""
-    return IndexChoice(serving.index_asked, serving.target_recall)

@@ -84,6 +84,32 @@ def test_a_version_goes_live_back_and_live_again_under_searches(
     assert states(data_dir) == {1: "served", 2: "serves"}
 
 
+def test_a_centralised_index_says_so_and_serves(shop: Shop, data_dir: Path, tmp_path: Path) -> None:
+    done = reindex(shop, data_dir, "--centralize", 5)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["embedded"] == 0
+    assert index("show", data_dir)["centralize"] == 5
+    assert index("show", data_dir, 1)["centralize"] == 0
+    with serving(data_dir, tmp_path) as server, server.client() as client:
+        body = client.post("/v1/search", files={"file": shop.picture(3)}, data={"limit": 5}).json()
+    assert body["index"]["version"] == 2
+    similarities = [result["similarity"] for result in body["results"]]
+    assert len(similarities) == 5
+    assert similarities == sorted(similarities, reverse=True)
+    assert "demo-000003" in [result["product_id"] for result in body["results"]]
+    assert max(similarities) < 1 - 1e-3, "its own picture was averaged with its like"
+
+
+@pytest.mark.parametrize("k", [-1, 101, "few"])
+def test_a_number_of_neighbours_that_makes_no_sense_is_refused(
+    shop: Shop, data_dir: Path, k: object
+) -> None:
+    done = reindex(shop, data_dir, "--centralize", k)
+    assert done.returncode == 2
+    assert "--centralize" in done.stderr
+    assert states(data_dir) == {1: "serves"}
+
+
 @pytest.mark.parametrize("kind", ["ivf", "ivf-rabitq", "binary", "IVF4,SQ8"])
 def test_reindex_builds_the_kind_it_is_asked_for_and_embeds_nothing(
     shop: Shop, data_dir: Path, kind: str

@@ -268,6 +268,7 @@ class FakeSnapshots:
             index_factory="Flat",
             index_asked=choice.kind,
             target_recall=choice.target_recall,
+            centralize=choice.centralize,
             sequence=view.sequence(),
             built_at="2024-01-01T00:00:00+00:00",
             files={},

@@ -29,7 +29,7 @@ def snapshot_manifest() -> SnapshotManifest:
         built_at="2025-01-01T00:00:00Z",
         files={"vectors.faiss": "b" * 64},
         receipt=Receipt(
-            products=8, seen=10, embedded=9, reused=1, failed=0, removed_products=0, seconds=1.5
+            products=8, seen=10, embedded=9, reused=1, failed=0, removed=0, seconds=1.5
         ),
     )
 

@@ -15,9 +15,7 @@ from support.fake_store import FakeProductStore
 from support.fakes import FakeEncoder, FakeSnapshots, fake_manifest
 
 DIM = 32
-NOTHING = Receipt(
-    products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0.0
-)
+NOTHING = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0.0)
 
 
 class Shop:
