@@ -277,10 +277,10 @@ def test_every_kind_says_what_it_is_worth_and_loads_with_its_search_point(
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf", "ivf-rabitq", "binary", "IVF2,SQ4"])
 def test_every_kind_is_built_of_centralised_vectors_if_so_asked(
-    tmp_path: Path, snapshots: SnapshotFolder, store: FakeProductStore, kind: str
+    tmp_path: Path, snapshots: SnapshotFolder, view: FakeView, kind: str
 ) -> None:
-    plain = snapshots.build(store, BUNDLE, RECEIPT, IndexChoice(kind, 1.0))
-    moved = snapshots.build(store, BUNDLE, RECEIPT, IndexChoice(kind, 1.0, centralize=4))
+    plain = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(kind, 1.0))
+    moved = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(kind, 1.0, centralize=4))
     assert (plain.manifest.centralize, moved.manifest.centralize) == (0, 4)
     every = np.arange(30)
     vectors = plain.vectors.take(every)
@@ -294,27 +294,24 @@ def test_every_kind_is_built_of_centralised_vectors_if_so_asked(
 
 
 def test_neighbours_are_found_in_blocks_on_every_core(
-    snapshots: SnapshotFolder, store: FakeProductStore, monkeypatch: pytest.MonkeyPatch
+    snapshots: SnapshotFolder, view: FakeView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = np.arange(30)
     choice = IndexChoice("ivf", 1.0, centralize=3)
-    whole = snapshots.build(store, BUNDLE, RECEIPT, choice).vectors.take(every)
+    whole = snapshots.build(view, BUNDLE, RECEIPT, choice).vectors.take(every)
     monkeypatch.setattr("service.adapters.centralizing._BLOCK", 7)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    parts = snapshots.build(store, BUNDLE, RECEIPT, choice).vectors.take(every)
+    parts = snapshots.build(view, BUNDLE, RECEIPT, choice).vectors.take(every)
     np.testing.assert_array_equal(parts, whole)
 
 
 def test_one_picture_has_no_neighbours_to_be_centralised_with(snapshots: SnapshotFolder) -> None:
-    single = FakeProductStore()
-    run = single.begin_run()
-    single.put(Product(id="p"), run)
-    single.add_image("p", "0" * 64, run)
+    single, digest = FakeProductStore(), bundle_digest(BUNDLE)
     vector = np.eye(1, BUNDLE.dim, dtype=np.float32)[0]
-    single.put_embeddings(bundle_digest(BUNDLE), {"0" * 64: vector})
-    single.commit()
+    fill(single, [(Product(id="p"), ["0" * 64])], digest, {"0" * 64: vector})
     for store in (single, FakeProductStore()):
-        built = snapshots.build(store, BUNDLE, RECEIPT, IndexChoice(centralize=5))
+        with store.view() as view:
+            built = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(centralize=5))
         assert len(built.index) == built.manifest.rows == store.count_products()
 
 
@@ -331,11 +328,11 @@ def test_a_manifest_from_before_there_was_centralisation_is_of_none(
 
 @pytest.mark.parametrize("size", [100, 1000, 3000, 5000, 7000])
 def test_a_disk_that_is_full_while_centralising_leaves_nothing(
-    tmp_path: Path, snapshots: SnapshotFolder, store: FakeProductStore, size: int
+    tmp_path: Path, snapshots: SnapshotFolder, view: FakeView, size: int
 ) -> None:
     choice = IndexChoice("flat", centralize=5)
     with files_of_at_most(size), suppress(StoreError):
-        snapshots.build(store, BUNDLE, RECEIPT, choice)
+        snapshots.build(view, BUNDLE, RECEIPT, choice)
     left = names(tmp_path / "snapshots")
     assert left in ([], ["v000001"])
     assert [snapshots.load(1).manifest.centralize for _ in left] == [5] * len(left)
