@@ -31,6 +31,7 @@ WRITERS, IDS_EACH = 3, 12
 _PICTURES, _SIDE = 48, 96
 _SEARCHED = 8
 _LIMIT = 100
+_COMPACT_ROWS = "200"  # so that the server folds them by itself too, now and then
 
 
 @dataclass
@@ -87,7 +88,9 @@ class Arena:
         """Return the server, started if it does not run; it must always start."""
         if self.server is None:
             self._stack.close()
-            self.server = self._stack.enter_context(serving(self.data_dir, self.folder))
+            self.server = self._stack.enter_context(
+                serving(self.data_dir, self.folder, VITRINE_COMPACT_ROWS=_COMPACT_ROWS)
+            )
         return self.server
 
     def _cut_short(self, kind: Kind, rng: random.Random) -> None:
