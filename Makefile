@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching load \
-        evaluate gpu-check clean
+        evaluate fuzz gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,8 +50,13 @@ bench: install-dev  ## Measure against the raw limits; JSON on stdout.
 bench-export: install-dev  ## Measure export and its variants; OPENVINO=PYTHON of an environment with OpenVINO.
 	@$(BIN)/python -m bench.export $(if $(OPENVINO),--openvino-python $(OPENVINO))
 
-bench-index: install-dev  ## Measure every kind of index at ROWS="20000 ..." vectors; JSON on stdout.
-	@$(BIN)/python -m bench.index $(if $(ROWS),--rows $(ROWS))
+$(VENV)/.bench: pyproject.toml constraints.txt | install-dev
+	@$(PIP) --editable '.[bench]' || echo "usearch cannot be had here, and is left out" >&2
+	@touch $@
+
+bench-index: install-dev $(VENV)/.bench  ## Measure indexes of ROWS="20000 ..."; LIKE=DATA_DIR, PLOT=FILE.png.
+	@$(BIN)/python -m bench.index $(if $(ROWS),--rows $(ROWS)) $(if $(LIKE),--like $(LIKE)) \
+	  $(if $(PLOT),--plot $(PLOT))
 
 bench-matching: install-dev  ## Measure match, category=auto and words on the real photos in SOURCES=DIR.
 	@$(BIN)/python -m bench.matching $(SOURCES)
@@ -61,6 +66,14 @@ load: install-dev  ## Run locust for 30 s against a server it starts; HTML repor
 
 evaluate: install  ## Measure the bundle on the real photos in SOURCES=DIR.
 	$(BIN)/vitrine evaluate training/tasks.toml --sources $(SOURCES)
+
+$(VENV)/.fuzz: pyproject.toml constraints.txt $(VENV)/.cpu
+	@$(PIP) --editable '.[cpu,fuzz]'
+	@touch $@
+
+fuzz: $(VENV)/.fuzz  ## Fuzz the decoder of pictures for SECONDS=60 with atheris; findings go to build/fuzz.
+	@mkdir -p build/fuzz
+	$(BIN)/python tests/fuzz/decode_pictures.py --seconds $(or $(SECONDS),60) --findings build/fuzz
 
 gpu-check: install-dev  ## Run the tests that need a CUDA device.
 	$(BIN)/python -m pytest -m gpu

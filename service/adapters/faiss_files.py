@@ -32,7 +32,7 @@ def build_index(factory: str, vectors: HalfVectors, path: Path) -> None:
     if factory == BINARY:
         _write_binary(vectors, path)
         return
-    faiss.omp_set_num_threads(_threads())
+    faiss.omp_set_num_threads(building_threads())
     try:
         index = faiss.index_factory(vectors.dim, factory, faiss.METRIC_INNER_PRODUCT)
         if not index.is_trained:
@@ -83,6 +83,6 @@ def _sample(index: faiss.Index, vectors: HalfVectors) -> Vectors:
     return vectors.take(np.sort(chosen))
 
 
-def _threads() -> int:
+def building_threads() -> int:
     """Cores to build on; a search in this thread may have set FAISS to one."""
     return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))

@@ -4,7 +4,8 @@
             -> exact cosines of these, where codes are lossy -> limit rows
             -> too few? -> looked for harder -> still too few? -> exact scan
 
-Effort travels per call, so that one loaded index serves any point, and filters raise it.
+Effort travels per call, so that one loaded index serves any point, and filters raise it
+(`filter_effort`).
 """
 
 from typing import Literal
@@ -13,15 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.adapters.faiss_finders import Finder, Found
+from service.adapters.filter_effort import (
+    NEAR,
+    harder,
+    heeded,
+    reading_is_less,
+    times_harder,
+)
 from service.adapters.half_vectors import HalfVectors
 from service.core.manifest import SearchPoint
 from service.core.types import Vectors
 
 EXACT_ROWS = 20_000
 """A filter that keeps no more rows is answered by reading them."""
-_MOST_EFFORT = 64
-_HARDER = (4, 16, 64)
-"""By how much more is looked where too few rows were found, before all are read."""
+_UNASKED = 8
+"""By how much more is looked, for what is kept, where codes alone are in question."""
+_AGAIN = 4
+"""By how much more is looked where too few rows were found."""
 
 
 class FaissIndex:
@@ -45,12 +54,15 @@ class FaissIndex:
         """
         self._finder = finder
         self._vectors = vectors
-        self._point = point
+        self._point = heeded(point, finder.knobs)
         self._exact_rows = exact_rows
+        # Both are asked for by every search, and neither changes.
+        self._count = len(finder)
+        self._knobs = finder.knobs | ({"depth"} if finder.lossy else set())
 
     def __len__(self) -> int:
         """Vectors held."""
-        return len(self._finder)
+        return self._count
 
     @property
     def dim(self) -> int:
@@ -60,7 +72,7 @@ class FaissIndex:
     @property
     def knobs(self) -> frozenset[str]:
         """Which fields of a `SearchPoint` matter to this index."""
-        return self._finder.knobs | ({"depth"} if self._finder.lossy else set())
+        return self._knobs
 
     @property
     def lists(self) -> int:
@@ -76,38 +88,65 @@ class FaissIndex:
     ) -> tuple[Vectors, NDArray[np.int64]]:
         """Return similarities and row numbers, both (n, min(limit, rows there are)), best first."""
         queries = np.ascontiguousarray(vectors, dtype=np.float32)
-        kept = len(self) if rows is None else int(np.count_nonzero(rows))
-        wanted = min(limit, kept)
-        if not wanted:  # FAISS asserts instead
-            n = len(queries)
-            return np.empty((n, 0), np.float32), np.empty((n, 0), np.int64)
-        if rows is None:
-            point, scans = self._point, self._scans(wanted, kept)
-        else:
-            point, scans = eased(self._point, kept / len(self)), self.way(limit, kept) == "scan"
-        if scans:
+        kept = self._count if rows is None else int(np.count_nonzero(rows))
+        wanted, n = min(limit, kept), len(queries)
+        if not wanted or not n:  # FAISS asserts instead
+            return np.empty((n, wanted), np.float32), np.empty((n, wanted), np.int64)
+        if self._scans(wanted, kept) or (rows is not None and self.way(limit, kept) == "scan"):
             return self._vectors.search(queries, wanted, rows)
-        similarities, found = self._look(queries, wanted, point, rows)
-        for harder in _HARDER:
-            short = np.flatnonzero(found[:, -1] < 0)
-            if not len(short):
-                return similarities, found
-            again = self._look(queries[short], wanted, eased(point, 1 / harder), rows)
-            similarities[short], found[short] = again
-        short = np.flatnonzero(found[:, -1] < 0)
-        if len(short):
-            similarities[short], found[short] = self._vectors.search(queries[short], wanted, rows)
+        if rows is None or not self._knobs:
+            return self._fill(queries, wanted, self._point, rows, kept)
+        similarities, found = np.empty((n, wanted), np.float32), np.empty((n, wanted), np.int64)
+        for i, times in enumerate(self._times_harder(queries, rows, kept)):
+            one, point = slice(i, i + 1), harder(self._point, times)
+            if reading_is_less(point, kept):
+                similarities[one], found[one] = self._vectors.search(queries[one], wanted, rows)
+            else:
+                similarities[one], found[one] = self._fill(queries[one], wanted, point, rows, kept)
         return similarities, found
 
     def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
-        """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks."""
-        few = bool(self.knobs) and kept <= self._exact_rows
+        """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks.
+
+        Where it selects, it still reads each for a query of which all that is near is kept away.
+        """
+        few = bool(self._knobs) and kept <= self._exact_rows
         return "scan" if few or self._scans(min(limit, kept), kept) else "selector"
 
     def _scans(self, wanted: int, kept: int) -> bool:
         """Whether so much is wanted that comparing with every row is no more work."""
         depth = self._point.depth if self._finder.lossy else 1
-        return bool(self.knobs) and 2 * wanted * depth >= kept
+        return bool(self._knobs) and 2 * wanted * depth >= kept
+
+    def _times_harder(self, queries: Vectors, rows: NDArray[np.bool_], kept: int) -> list[float]:
+        """Ask for each query's neighbours, kept or not, and return how much harder to look."""
+        if not self._finder.knobs:  # it compares with every code that is kept
+            return [_UNASKED * self._count / kept] * len(queries)
+        graph = self._point.ef_search is not None
+        point = SearchPoint(ef_search=NEAR) if graph else self._point
+        _, near = self._finder.find(queries, min(NEAR, self._count), point, None)
+        return times_harder(rows[near] & (near >= 0), kept / self._count, self._knobs)
+
+    def _fill(
+        self,
+        queries: Vectors,
+        wanted: int,
+        point: SearchPoint,
+        rows: NDArray[np.bool_] | None,
+        kept: int,
+    ) -> Found:
+        """Look, and harder where too few rows were found, until reading all of them is less."""
+        similarities, found = self._look(queries, wanted, point, rows)
+        short = np.flatnonzero(found[:, -1] < 0)
+        if len(short):
+            saw_all = point.ef_search is None and (point.nprobe or 0) >= self.lists
+            point = harder(point, _AGAIN)
+            if saw_all or reading_is_less(point, kept):
+                rest = self._vectors.search(queries[short], wanted, rows)
+            else:
+                rest = self._fill(queries[short], wanted, point, rows, kept)
+            similarities[short], found[short] = rest
+        return similarities, found
 
     def _look(
         self, queries: Vectors, wanted: int, point: SearchPoint, rows: NDArray[np.bool_] | None
@@ -116,23 +155,8 @@ class FaissIndex:
         if not self._finder.lossy:
             similarities, found = self._finder.find(queries, wanted, point, rows)
             # Half floats have not quite unit length, and no cosine is beyond 1.
-            return np.minimum(similarities, np.float32(1)), found
+            return np.minimum(similarities, np.float32(1), out=similarities), found
         _, found = self._finder.find(queries, wanted * point.depth, point, rows)
         exact = self._vectors.similarities(queries, found)
         order = np.argsort(-exact, axis=1, kind="stable")[:, :wanted]
         return np.take_along_axis(exact, order, 1), np.take_along_axis(found, order, 1)
-
-
-def eased(point: SearchPoint, selectivity: float) -> SearchPoint:
-    """Return a point that looks harder, as a filter that keeps a share of the rows needs.
-
-    Of what an index looks at, only this share may be found, so it must look at as many times more.
-    """
-    factor = min(1 / selectivity, _MOST_EFFORT)
-
-    def raised(knob: int | None) -> int | None:
-        return None if knob is None else int(np.ceil(knob * factor))
-
-    return SearchPoint(
-        ef_search=raised(point.ef_search), nprobe=raised(point.nprobe), depth=point.depth
-    )

@@ -1,6 +1,7 @@
 """Versions of the index on disk: built beside, measured, verified, made current by one rename.
 
-    rows of a view -> vectors.f16.npy, products.arrow -> index.faiss -> swept for its search point
+    rows of a view -> vectors.f16.npy, products.arrow -> centralised, if so asked
+                 -> index.faiss -> swept for its search point
                  -> attributes.arrow, product_rows.npy
                  -> manifest.json, checksums -> synced, renamed -> read back
 
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from service.adapters.centralizing import centralize
 from service.adapters.current_file import CurrentFile, sync
 from service.adapters.faiss_files import build_index, read_finder
 from service.adapters.faiss_index import FaissIndex
@@ -25,6 +27,7 @@ from service.adapters.product_columns import read_products
 from service.adapters.product_table import write_products
 from service.adapters.snapshot_files import (
     INDEX,
+    VECTORS,
     Column,
     check_digests,
     digests,
@@ -190,6 +193,8 @@ def _build(
     products = write_products(folder, view)
     vectors = read_vectors(folder)
     spec = spec_for(choice, len(vectors), bundle.dim)
+    if choice.centralize:
+        vectors = centralize(folder / VECTORS, spec.factory, choice)
     build_index(spec.factory, vectors, folder / INDEX)
     finder = read_finder(folder / INDEX, spec.factory, bundle.dim)
     points = sweep(FaissIndex(finder, vectors, SearchPoint()), vectors, choice.target_recall)
@@ -207,6 +212,7 @@ def _build(
         target_recall=choice.target_recall,
         operating_points=tuple(points),
         chosen=choose(points, choice.target_recall),
+        centralize=choice.centralize,
         sequence=view.sequence(),
         built_at=datetime.now(UTC).isoformat(timespec="seconds"),
         files=digests(folder),

@@ -30,6 +30,11 @@ class SqliteFile:
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
 
+    @property
+    def exists(self) -> bool:
+        """Whether the file has been made."""
+        return self._path.exists()
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection that sees what is committed; raises StoreError where SQLite raises."""

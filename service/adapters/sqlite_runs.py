@@ -74,6 +74,7 @@ class SqliteRun:
         self._bundle_digest = bundle_digest
         self._dry = dry
         self._images = 0
+        self._removed = 0
         self._db.executescript(_TABLES)
         self._looked = last_sequence(db)
 
@@ -96,6 +97,13 @@ class SqliteRun:
         with self._reading():
             self._keep(product_ids)
 
+    def totals(self) -> RunTotals:
+        """Return what the run did so far."""
+        with self._reading():
+            query = "SELECT COUNT(*), TOTAL(state = ?), TOTAL(state = ?) FROM seen_products"
+            products, new, changed = self._db.execute(query, (_NEW, _CHANGED)).fetchone()
+        return RunTotals(products, int(new), int(changed), self._removed)
+
     def finish(self, *, incomplete: Collection[str], delete_missing: bool) -> RunTotals:
         """Drop the pictures that the run replaced and, if so asked, the products it did not see."""
         with self._reading():
@@ -109,18 +117,14 @@ class SqliteRun:
                 self._mark(replaced, _CHANGED)
                 if not self._dry:
                     self._replace_images(replaced)
-        removed = 0
         for some in self._batches("missing"):
             with self._writing():
                 missing = self._not_written_live(some)
-                removed += len(missing)
+                self._removed += len(missing)
                 if not self._dry:
                     delete_products(self._db, missing)
                     log(self._db, missing, "delete", "run", now())
-        with self._reading():
-            query = "SELECT COUNT(*), TOTAL(state = ?), TOTAL(state = ?) FROM seen_products"
-            products, new, changed = self._db.execute(query, (_NEW, _CHANGED)).fetchone()
-        return RunTotals(products, int(new), int(changed), removed)
+        return self.totals()
 
     def _reading(self) -> AbstractContextManager[None]:
         return self._file.transaction(self._db, writes=False)

@@ -98,7 +98,9 @@ class SqliteStore:
             return SqliteView(db).count_products()
 
     def sequence(self) -> int:
-        """Number of the last committed write."""
+        """Number of the last committed write; asking makes no file."""
+        if not self._file.exists:
+            return 0
         with self._file.reading() as db:
             return SqliteView(db).sequence()
 

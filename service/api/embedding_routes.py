@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 
+from service.api.base64_text import decode_base64
 from service.api.bodies import EMBEDDINGS_BODY
 from service.api.embedding_schemas import (
     EmbeddingOut,
@@ -22,7 +23,7 @@ from service.api.limits import Admission
 from service.api.openapi import problems
 from service.api.queries import content_type, read_json, validated
 from service.api.serving import Serving
-from service.api.source_request import MAX_TEXT, decode_base64
+from service.api.source_request import MAX_TEXT
 from service.core.errors import InvalidQueryError
 from service.pipeline.outcome import succeeded
 from service.pipeline.querying import LinkedPicture, Picture, Query, Source, Words

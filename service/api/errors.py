@@ -1,6 +1,8 @@
 """The one table from error to HTTP status, and problem+json (RFC 9457) for every failure."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -31,6 +33,10 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.IndexRefusedError: HTTPStatus.CONFLICT,
     errors.BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BundleMismatchError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.SettingsError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.UnauthorizedError: HTTPStatus.UNAUTHORIZED,
+    errors.ForbiddenError: HTTPStatus.FORBIDDEN,
+    errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ProviderUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ReindexFailedError: HTTPStatus.CONFLICT,
@@ -56,12 +62,24 @@ _NAMES_FILES: dict[type[errors.VitrineError], str] = {
     errors.StoreError: "the catalogue database refused; the service's log says why",
     errors.BundleError: "the model bundle cannot be used; the service's log says why",
 }
+_MAX_LISTED = 10
 _log = structlog.get_logger()
 
 
 def public_detail(exc: errors.VitrineError) -> str:
     """Return what a caller may know of an error: all but the files of this machine."""
     return _NAMES_FILES.get(type(exc), str(exc))
+
+
+def validation_detail(found: Sequence[Any]) -> str:
+    """Say what is wrong where, of errors as pydantic lists them."""
+    parts = []
+    for error in found[:_MAX_LISTED]:
+        where = ".".join(str(part)[:100] for part in error["loc"] if part != "body") or "body"
+        parts.append(f"{where}: {error['msg'].removeprefix('Value error, ')}")
+    if len(found) > _MAX_LISTED:
+        parts.append(f"and {len(found) - _MAX_LISTED} more")
+    return "; ".join(parts)
 
 
 def problem(request: Request, status: HTTPStatus, code: str, detail: str) -> JSONResponse:
@@ -76,7 +94,8 @@ def problem(request: Request, status: HTTPStatus, code: str, detail: str) -> JSO
 def problem_of(request: Request, exc: errors.VitrineError | RequestValidationError) -> Problem:
     """Describe what is wrong with a part of a request, whose other parts are answered."""
     if isinstance(exc, RequestValidationError):
-        return _body(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_query", _wrong_fields(exc))
+        detail = validation_detail(exc.errors())
+        return _body(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_query", detail)
     return _body(request, STATUS[type(exc)], exc.code, public_detail(exc))
 
 
@@ -89,14 +108,6 @@ def _body(request: Request, status: HTTPStatus, code: str, detail: str) -> Probl
         code=code,
         request_id=request.state.request_id,
     )
-
-
-def _wrong_fields(exc: RequestValidationError) -> str:
-    parts = []
-    for error in exc.errors():
-        where = ".".join(str(part) for part in error["loc"] if part != "body") or "body"
-        parts.append(f"{where}: {error['msg']}")
-    return "; ".join(parts)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -120,7 +131,7 @@ async def _on_vitrine_error(request: Request, exc: Exception) -> JSONResponse:
 
 async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
-    detail = _wrong_fields(exc)
+    detail = validation_detail(exc.errors())
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_query", detail)
 
 

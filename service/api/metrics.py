@@ -46,6 +46,12 @@ class Metrics:
             ["match"],
             registry=self._registry,
         )
+        self._bulk = Counter(
+            "vitrine_bulk_lines_total",
+            "Lines of bulk writes.",
+            ["status"],
+            registry=self._registry,
+        )
         self._degraded = Counter(
             "vitrine_degraded_total",
             "Answers given while something was not working.",
@@ -102,6 +108,10 @@ class Metrics:
             self._matches.labels(answer.match).inc()
         for part in answer.degraded:
             self._degraded.labels(part).inc()
+
+    def count_bulk_line(self, status: int) -> None:
+        """Count one line of a bulk write."""
+        self._bulk.labels(str(status)).inc()
 
     def render(self) -> bytes:
         """Return the exposition text."""

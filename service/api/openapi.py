@@ -1,6 +1,7 @@
 """What OpenAPI says of the service, where FastAPI cannot see it: `/openapi.json` and `/docs`.
 
-Bodies are read by hand (`queries.py`) and described in `bodies.py`; every failure is one Problem.
+Bodies are read by hand (`queries.py`, `product_body.py`) and described in `bodies.py` and
+`product_openapi.py`; every failure is one Problem.
 """
 
 from typing import Any
@@ -9,18 +10,21 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from service.api.batch_schemas import BatchRequest
+from service.api.bulk_schemas import BulkLineIn, BulkStatusOut
 from service.api.embedding_schemas import EmbeddingsRequest
+from service.api.product_schemas import ProductIn, ProductPatchIn
 from service.api.schemas import Problem
 from service.api.search_request import SearchRequest
 
-_BODIES = (SearchRequest, BatchRequest, EmbeddingsRequest)
 _MEANINGS = {
     404: "There is no such thing.",
+    412: "The product is not at the revision that the request expects.",
     413: "The body or the picture is larger than the service accepts.",
-    415: "Neither multipart nor JSON, or a picture that is neither JPEG, PNG nor WebP.",
+    415: "A body of another media type, or a picture that is neither JPEG, PNG nor WebP.",
     422: "The request cannot be answered as asked, or the picture is damaged.",
-    429: "Too many searches are in progress; `Retry-After` says when to come back.",
-    503: "There is no index to answer from, or it is damaged or of another model.",
+    429: "Too much is in progress; `Retry-After` says when to come back.",
+    503: "There is no index to answer from, it is damaged or of another model, or the catalogue "
+    "cannot be written.",
 }
 
 
@@ -30,13 +34,18 @@ class DescribedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description."""
         description = super().openapi()
-        _, models = models_json_schema(
-            [(Problem, "serialization"), *((body, "validation") for body in _BODIES)],
-            ref_template="#/components/schemas/{model}",
-        )
-        for name, schema in models["$defs"].items():
-            description["components"]["schemas"].setdefault(name, schema)
+        schemas = description["components"]["schemas"]
+        for name, schema in _unseen()["$defs"].items():
+            schemas.setdefault(name, schema)
         return description
+
+
+def _unseen() -> dict[str, Any]:
+    """Return the schemas that routes refer to by name, and what these refer to."""
+    searches = (SearchRequest, BatchRequest, EmbeddingsRequest)
+    models = (Problem, *searches, ProductIn, ProductPatchIn, BulkLineIn, BulkStatusOut)
+    template = "#/components/schemas/{model}"
+    return models_json_schema([(m, "validation") for m in models], ref_template=template)[1]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

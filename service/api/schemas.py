@@ -37,7 +37,7 @@ class ProductOut(BaseModel):
     url: str = Field(description="The product's page in the shop.")
     attributes: dict[str, Any] = Field(description="Every other column of the catalogue.")
     images: list[ImageOut]
-    updated_at: str = Field(description="When a reindex last changed it, ISO 8601.")
+    updated_at: str = Field(description="When it last changed, ISO 8601.")
 
     @classmethod
     def of(cls, stored: StoredProduct) -> "ProductOut":

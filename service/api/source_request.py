@@ -3,14 +3,13 @@
 fields -> SourceIn -> Source, and QueriesIn -> Query, frozen values of the pipeline
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, StringConstraints
 
+from service.api.base64_text import decode_base64
 from service.core.crop import Box
 from service.core.errors import InvalidQueryError
 from service.pipeline.querying import (
@@ -160,13 +159,3 @@ class QueriesIn(SourceIn):
                 f"put `{also[0]}` into `queries`, or leave `queries` out: it is one or the other"
             )
         return Query(tuple(Part(part.source(), part.weight) for part in self.queries))
-
-
-def decode_base64(text: str, name: str = "`image_base64`") -> bytes:
-    """Decode a picture, of a `data:` URI too; raises InvalidQueryError, which names it."""
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise InvalidQueryError(f"{name} is not base64: {exc}") from exc

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from service.cli.compact import compact
 from service.cli.options import (
+    AsJson,
     Bundle,
     DataDir,
     Golden,
@@ -25,12 +27,12 @@ from service.pipeline.promoting import promote as promote_version
 from service.wiring import alone_in, inspecting, snapshots
 
 app = typer.Typer(
-    help="List, look at, verify, promote, roll back and prune versions of the index.",
+    help="List, look at, verify, promote, roll back, compact and prune versions of the index.",
     no_args_is_help=True,
 )
-Version = Annotated[int | None, typer.Argument(help="A version. [default: the serving one]")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.command()(compact)
 app.command()(report)
+Version = Annotated[int | None, typer.Argument(help="A version. [default: the serving one]")]
 
 
 @app.command("list")
@@ -114,8 +116,10 @@ def promote(
     """Put a version in service if it passes the gate; serving processes swap within a second."""
     settings = settings_with(data_dir=data_dir, bundle=bundle)
     options = gate_options(min_coverage, golden, min_golden)
-    folder = snapshots(settings)
-    with inspecting(settings, embeds=bool(options.golden)) as (store, encoder):
+    with (
+        alone_in(settings) as folder,
+        inspecting(settings, embeds=bool(options.golden)) as (store, encoder),
+    ):
         with store.view() as view:
             checks = inspect(folder.load(version), view, encoder, options)
         if not as_json:
@@ -129,13 +133,15 @@ def promote(
 @app.command()
 def rollback(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Put the version in service that served before this one."""
-    folder = snapshots(settings_with(data_dir=data_dir))
-    before = folder.history()[1:2]
-    if not before:
-        raise IndexUnavailableError("no version served before this one: see `vitrine index list`")
-    folder.load(before[0])
-    version = folder.roll_back()
-    assert version is not None  # there was one a moment ago
+    with alone_in(settings_with(data_dir=data_dir)) as folder:
+        before = folder.history()[1:2]
+        if not before:
+            raise IndexUnavailableError(
+                "no version served before this one: see `vitrine index list`"
+            )
+        folder.load(before[0])
+        version = folder.roll_back()
+    assert version is not None  # nobody else could change that meanwhile
     _say_serving(version, as_json=as_json)
 
 

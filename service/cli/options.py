@@ -12,6 +12,8 @@ from service.core.errors import IndexUnavailableError
 from service.pipeline.gate import GateOptions
 from service.settings import Settings
 
+MOST_NEIGHBOURS = 100
+"""That a vector may be centralised with; more would mix what has little in common."""
 DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder of catalogue and index. [default: VITRINE_DATA_DIR, else ./data]"),
@@ -30,6 +32,8 @@ Golden = Annotated[
 MinGolden = Annotated[
     str, typer.Option(help="Share of the golden queries that must find what is expected.")
 ]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def gate_options(min_coverage: str, golden: Path | None, min_golden: str) -> GateOptions:

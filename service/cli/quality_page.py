@@ -33,7 +33,7 @@ def page(report: QualityReport, thumbnails: ThumbnailStore, limit: int) -> str:
             "disagree",
             f"Pictures that disagree with their {field}",
             f"Of the nearest pictures of other products hardly any has the same {escape(field)}, "
-            "while most agree on another, and that is unusual for it. The most unusual come first.",
+            "another prevails, and that is unusual for it. The most unusual come first.",
             [cards.disagreement(each) for each in report.disagreements[:limit]],
             len(report.disagreements),
         ),
@@ -141,7 +141,7 @@ class _Cards:
         products = list({each.product_id: each for each in reversed(found.shown)}.values())[::-1]
         notes = [f"{found.products:,} products"] if found.products > 1 else []
         if found.labels > 1:
-            notes.append(f"<strong>{found.labels:,} different: {escape(self._field)}</strong>")
+            notes.append(f"<strong>{found.labels:,} values of {escape(self._field)}</strong>")
         if not found.exact:
             notes.append(f"{len(copies):,} files")
         images = "".join(map(self._image, copies[:_COPIES]))

@@ -22,9 +22,7 @@ def empty_snapshot(bundle: BundleManifest) -> Snapshot:
         sequence=0,
         built_at="1970-01-01T00:00:00+00:00",
         files={},
-        receipt=Receipt(
-            products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0.0
-        ),
+        receipt=Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0.0),
     )
     return Snapshot(
         manifest=manifest,

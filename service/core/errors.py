@@ -18,6 +18,10 @@
     ├── IndexRefusedError            a snapshot that is not good enough to serve
     ├── BundleError                  a model bundle that cannot be trusted
     │   └── BundleMismatchError        index and bundle come from different models
+    ├── SettingsError                settings that cannot be used together, or are malformed
+    ├── UnauthorizedError            no key, or one that is not known
+    ├── ForbiddenError               a key that does not open this
+    ├── RateLimitedError             more requests than a key may make
     ├── ProviderUnavailableError     the execution provider asked for is not in use
     ├── OverloadedError              the queue is full
     ├── ReindexFailedError           too many images failed; nothing was promoted
@@ -139,6 +143,30 @@ class BundleMismatchError(BundleError):
     """The index was built by another model than the one at hand."""
 
     code = "bundle_mismatch"
+
+
+class SettingsError(VitrineError):
+    """Settings are malformed or cannot be used together; never reaches a user."""
+
+    code = "invalid_settings"
+
+
+class UnauthorizedError(VitrineError):
+    """A request has no key, or one that is not known."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(VitrineError):
+    """A key does not open what was asked for."""
+
+    code = "forbidden"
+
+
+class RateLimitedError(VitrineError):
+    """A key made more requests than it may; try again later."""
+
+    code = "rate_limited"
 
 
 class ProviderUnavailableError(VitrineError):

@@ -33,10 +33,13 @@ class IndexChoice:
     Attributes:
         kind: An `IndexKind`, or a FAISS factory string.
         target_recall: Recall@10 against exact search that the index must reach, 0-1.
+        centralize: Nearest neighbours a vector is averaged with where they are mutual
+            (`core/centralize.py`); 0 leaves it as it is.
     """
 
     kind: str = IndexKind.AUTO
     target_recall: float = 0.95
+    centralize: int = 0
 
 
 BY_SIZE = IndexChoice()

@@ -1,7 +1,8 @@
 """What a small picture looks like, coarsely: small picture -> 32 x 32 means -> blank? 8 x 8 means.
 
-Measured (docs/catalog-report.md): of two photos some cell differs by 12 and more, of a photo and a
-copy that was resized or saved anew by 8 at most, in all but one or two of 100 copies.
+Measured (docs/catalog-report.md): of two photos some cell differs by 10 and more; of a photo and
+a copy saved anew, or at four fifths of its size, by 8 at most; of copies at half the size 1 to 6
+in 100 differ by more.
 """
 
 from dataclasses import dataclass

@@ -10,14 +10,14 @@ class QualityOptions:
     Attributes:
         field: Whose values are compared with those of the neighbours.
         placeholder_products: A picture under so many products of different labels stands for none.
-        least_share: Of a picture's neighbours that must agree on another label, 0-1.
+        least_share: Of a picture's neighbours that must agree on one other label, 0-1.
         most_own: Share of them that may have its own.
         least_surprise: How unusual that must be for the label (`pipeline/label_votes.py`).
     """
 
     field: str = "category"
     placeholder_products: int = 5
-    least_share: float = 0.6
+    least_share: float = 0.4
     most_own: float = 0.1
     least_surprise: float = 4.0
 

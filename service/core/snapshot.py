@@ -136,6 +136,10 @@ class SnapshotStore(Protocol):
         """Read and verify a version; raises IndexCorruptError."""
         ...
 
+    def manifest(self, version: int) -> SnapshotManifest:
+        """Return what a version says of itself, unverified; raises IndexCorruptError."""
+        ...
+
     def build(
         self,
         view: CatalogView,

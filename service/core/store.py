@@ -173,7 +173,14 @@ class CatalogRun(Protocol):
         ...
 
     def keep(self, product_ids: Sequence[str]) -> None:
-        """Count products as seen, and leave them as they are."""
+        """Count products as seen, and drop none of their pictures.
+
+        Their fields stay as they are too, unless rows of theirs are merged before.
+        """
+        ...
+
+    def totals(self) -> RunTotals:
+        """Return what the run did so far."""
         ...
 
     def finish(self, *, incomplete: Collection[str], delete_missing: bool) -> RunTotals:
@@ -259,6 +266,6 @@ class ThumbnailStore(Protocol):
         """Return the small picture, or None."""
         ...
 
-    def has(self, image_id: str) -> bool:
-        """Whether there is one."""
+    def having(self, image_ids: Collection[str]) -> set[str]:
+        """Return those of the pictures that have one."""
         ...

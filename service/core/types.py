@@ -7,6 +7,7 @@ Values are frozen; adapters satisfy the Protocols and pass one contract suite (t
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -78,10 +79,15 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class CatalogRow:
-    """One row of a source: a product and at most one of its pictures."""
+    """One row of a source: a product and at most one of its pictures.
+
+    Attributes:
+        updated_at: When the source says it last changed, with a time zone.
+    """
 
     product: Product
     image: ImageRef | None
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +230,11 @@ class CatalogSource(Protocol):
     @property
     def total(self) -> int | None:
         """Rows to come, where the format tells."""
+        ...
+
+    @property
+    def dated(self) -> bool:
+        """Whether its rows may say when they last changed."""
         ...
 
     def rows(self) -> Iterator[CatalogRow]:

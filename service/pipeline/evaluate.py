@@ -1,10 +1,11 @@
 """A bundle at a shop's tasks: queries and gallery -> vectors -> exact neighbours -> P@k.
 
-Pictures go the same way as in search; neighbours are exact, so the figures are the model's alone.
+Pictures go the same way as in search; neighbours are exact, so the figures are the model's alone. A
+gallery may be centralised, as `vitrine reindex --centralize` does it; queries stay as they are.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.centralize import centralized, middle, mutual, nearest
 from service.core.errors import CatalogSourceError
 from service.core.manifest import PreprocessSpec
 from service.core.metrics import mean_average_precision, precision_at
@@ -30,6 +32,7 @@ class TaskResult:
     Attributes:
         p1_by_label: P@1 judged by each label alone.
         chance: Share of the gallery that is right for the mean query.
+        centralize: Neighbours that vectors of the gallery were averaged with; 0 is none.
     """
 
     name: str
@@ -40,6 +43,7 @@ class TaskResult:
     map50: float
     p1_by_label: dict[str, float]
     chance: float
+    centralize: int = 0
 
 
 def evaluate_task(task: Task, encoder: Encoder, query_encoder: Encoder | None = None) -> TaskResult:
@@ -54,6 +58,21 @@ def evaluate_task(task: Task, encoder: Encoder, query_encoder: Encoder | None = 
         CatalogSourceError: The task has no queries, or no gallery.
         InvalidImageError: One of its pictures cannot be decoded.
     """
+    (result,) = evaluate_centralized(task, encoder, (0,), query_encoder)
+    return result
+
+
+def evaluate_centralized(
+    task: Task, encoder: Encoder, ks: Sequence[int], query_encoder: Encoder | None = None
+) -> list[TaskResult]:
+    """Measure an encoder at one task, once for each number of neighbours to centralise with.
+
+    Args:
+        task: As for `evaluate_task`, and so the encoders and what is raised.
+        encoder: Its vectors are made once for all.
+        ks: Neighbours that a vector of the gallery is averaged with where mutual; 0 is none.
+        query_encoder: Embeds the queries.
+    """
     queries, query_vectors = embed_items(task.queries(), query_encoder or encoder)
     gallery, gallery_vectors = embed_items(task.gallery(), encoder)
     if not queries or not gallery:
@@ -64,24 +83,59 @@ def evaluate_task(task: Task, encoder: Encoder, query_encoder: Encoder | None = 
     right_by_label = [_agreement(task, queries, gallery, i) for i in range(len(task.labels))]
     gallery_ids = np.array([item.id for item in gallery])
     itself = np.array([item.id for item in queries])[:, None] == gallery_ids[None, :]
-    similarities = np.where(itself, -np.inf, query_vectors @ gallery_vectors.T)
-    depth = min(_DEPTH, len(gallery))
+    right = {
+        name: agrees & ~itself for name, agrees in zip(task.labels, right_by_label, strict=True)
+    }
+    results = []
+    for k in ks:
+        similarities = _similarities(query_vectors, gallery_vectors, itself, k)
+        results.append(_judged(task.name, np.where(itself, -np.inf, similarities), right, k))
+    return results
+
+
+def _judged(
+    name: str, similarities: Vectors, right_by_label: dict[str, NDArray[np.bool_]], k: int
+) -> TaskResult:
+    """Figures of (queries, gallery) similarities and, by label, of which are right."""
+    queries, gallery = similarities.shape
+    depth = min(_DEPTH, gallery)
     order = np.argsort(-similarities, axis=1, kind="stable")[:, :depth]
-    right = np.logical_and.reduce(right_by_label) & ~itself
+    right = np.logical_and.reduce(list(right_by_label.values()))
     found = np.take_along_axis(right, order, axis=1)
     return TaskResult(
-        name=task.name,
-        queries=len(queries),
-        gallery=len(gallery),
+        name=name,
+        queries=queries,
+        gallery=gallery,
         p1=precision_at(found, 1),
         p5=precision_at(found, min(5, depth)),
         map50=mean_average_precision(found, right.sum(axis=1)),
         p1_by_label={
-            name: precision_at(np.take_along_axis(agrees & ~itself, order, axis=1), 1)
-            for name, agrees in zip(task.labels, right_by_label, strict=True)
+            label: precision_at(np.take_along_axis(agrees, order, axis=1), 1)
+            for label, agrees in right_by_label.items()
         },
         chance=float(right.mean()),
+        centralize=k,
     )
+
+
+def _similarities(queries: Vectors, gallery: Vectors, itself: NDArray[np.bool_], k: int) -> Vectors:
+    """Cosines of queries with a gallery that is centralised, but for what it has of the query.
+
+    A shop's customers ask by pictures that are not in the catalogue. Where a task's are, a vector
+    that was averaged with the query would be nearer to it for that alone.
+    """
+    if not k:
+        similarities: Vectors = queries @ gallery.T
+        return similarities
+    near = nearest(gallery, k)
+    similarities = queries @ np.concatenate(list(centralized(near, gallery.__getitem__))).T
+    kept = mutual(near, slice(None))
+    for query in np.flatnonzero(itself.any(axis=1)):
+        of_query = kept & itself[query][near]
+        rows = np.flatnonzero(of_query.any(axis=1))
+        without = middle(gallery[rows], gallery[near[rows]], (kept & ~of_query)[rows])
+        similarities[query, rows] = without @ queries[query]
+    return similarities
 
 
 def _agreement(

@@ -7,9 +7,9 @@ The id of a picture of the catalogue gives its stored vector, which has no heads
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,9 +17,10 @@ from service.core.errors import ImageNotFoundError, InvalidQueryError, VitrineEr
 from service.core.image import ImageLimits
 from service.core.keys import crop_id, image_digest
 from service.core.preprocess import decode_for, preprocess
-from service.core.types import Encoder, Pixels, Seen, StoredVectors
+from service.core.types import Encoder, ImageFetcher, Pixels, Seen, StoredVectors
 from service.pipeline.batching import Batcher
 from service.pipeline.clock import Clock
+from service.pipeline.decoding import Decoding
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.outcome import attempt
 from service.pipeline.querying import AnyPicture, KnownPicture, LinkedPicture, Source
@@ -49,7 +50,8 @@ class Looking:
     """Everything that looking at pictures needs; safe to call from several threads.
 
     Attributes:
-        fetch: Returns the bytes behind a URL; None where the service fetches none.
+        decoding: Turns at decoding, shared with the writes.
+        fetcher: Gets pictures behind URLs; None refuses them.
     """
 
     encoder: Encoder
@@ -58,7 +60,8 @@ class Looking:
     recent: RecentPictures
     stored: StoredVectors
     limits: ImageLimits
-    fetch: Callable[[str], bytes] | None = None
+    decoding: Decoding = field(default_factory=Decoding)
+    fetcher: ImageFetcher | None = None
 
     def look(
         self, pictures: Sequence[AnyPicture], clock: Clock
@@ -106,7 +109,7 @@ class Looking:
             self.recent.keep(image_id, data)
             return Look(image_id, seen)
         del clock.milliseconds["cached"]
-        with clock.stage("decode"):
+        with clock.stage("decode"), self.decoding.turn():
             spec = self.encoder.manifest.preprocess
             pixels = preprocess(spec, decode_for(spec, data, self.limits, picture.box))
         self.recent.keep(image_id, data)
@@ -130,8 +133,10 @@ class Looking:
         return Look(image_id, Seen(vector))
 
     def _fetched(self, url: str) -> bytes:
-        if self.fetch is None:
+        if self.fetcher is None:
             raise InvalidQueryError(
                 "this service fetches no `image_url`: send the picture as `file` or `image_base64`"
             )
-        return self.fetch(url)
+        data = self.fetcher.fetch(url).data
+        assert data is not None  # nothing was said to be known
+        return data

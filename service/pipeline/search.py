@@ -119,6 +119,7 @@ class Search:
             ImageNotFoundError: Its picture is not, or no longer, known.
             ProductNotFoundError: There is no such product to be like.
             IndexUnavailableError: Nothing was indexed yet.
+            OverloadedError: Too many pictures are waiting to be decoded.
         """
         (outcome,) = self.answers([ask])
         return succeeded(outcome)

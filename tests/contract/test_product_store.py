@@ -12,6 +12,7 @@ from support.catalog import (
     OTHER,
     count_rows,
     image,
+    images,
     images_of,
     reindex,
     rows_of,
@@ -261,6 +262,32 @@ def test_a_product_that_is_kept_for_one_row_loses_nothing_to_another(store: Prod
         assert images_of(store, id_) == (image("a"), image("b"), image("c"))
     titles = [p.product.title for p in store.list_products(2)]
     assert titles == ["", "new"], "the first row of each wins"
+
+
+def test_a_product_that_is_kept_after_its_row_changes_its_fields_alone(
+    store: ProductStore,
+) -> None:
+    """As one whose picture failed: its row is merged first, then it is kept."""
+    reindex(store, {"1": "ab"})
+    with store.run(BUNDLE) as run:
+        run.merge([SeenRow(Product("1", title="new"), image("c"))], {})
+        run.keep(["1"])
+        totals = run.finish(incomplete=(), delete_missing=True)
+    assert totals == RunTotals(products=1, new=0, changed=1, removed=0)
+    assert store.get_many(["1"])["1"].product.title == "new"
+    assert images_of(store, "1") == images("abc")
+
+
+def test_a_run_tells_what_it_did_so_far(store: ProductStore) -> None:
+    """Which counts where it is left before it finishes."""
+    reindex(store, {"1": "a", "2": "b", "3": "c"})
+    with store.run(BUNDLE) as run:
+        assert run.totals() == RunTotals(products=0, new=0, changed=0, removed=0)
+        run.merge([SeenRow(Product("1", title="new")), SeenRow(Product("4"), image("d"))], {})
+        run.keep(["2"])
+        assert run.totals() == RunTotals(products=3, new=1, changed=1, removed=0)
+        assert run.finish(incomplete=(), delete_missing=True).removed == 1
+        assert run.totals() == RunTotals(products=3, new=1, changed=1, removed=1)
 
 
 def test_a_dry_run_writes_nothing_and_counts_the_same(store: ProductStore) -> None:

@@ -18,9 +18,7 @@ from support.fakes import FakeSnapshots, fake_manifest
 
 BUNDLE = fake_manifest()
 DIGEST = bundle_digest(BUNDLE)
-RECEIPT = Receipt(
-    products=9, seen=9, embedded=5, reused=3, failed=1, removed_products=2, seconds=1.5
-)
+RECEIPT = Receipt(products=9, seen=9, embedded=5, reused=3, failed=1, removed=2, seconds=1.5)
 
 
 @pytest.fixture(params=["folder", "fake"])

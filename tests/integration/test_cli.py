@@ -114,7 +114,8 @@ def test_reindex_prints_a_receipt_and_the_second_time_embeds_nothing(tmp_path: P
     assert (receipt["products"], receipt["pictures seen"]) == ("3", "6")
     assert (receipt["embedded"], receipt["reused"], receipt["failed"]) == ("6", "0", "0")
     again = json.loads(second.stdout)
-    assert (again["version"], again["embedded"], again["reused"]) == (2, 0, 6)
+    assert (again["version"], again["embedded"], again["reused"]) == (1, 0, 6)
+    assert again["end"] == "unchanged"
     assert again["failures"] == []
 
 
@@ -291,12 +292,18 @@ def test_evaluate_measures_a_task(tmp_path: Path):
     printed = vitrine("evaluate", tmp_path / "tasks.toml", "--sources", tmp_path, "--json")
     shown = vitrine_here("evaluate", tmp_path / "tasks.toml", "--sources", tmp_path)
 
+    moved = ("--centralize", 1, "--centralize", 3)
+    both = vitrine_here("evaluate", tmp_path / "tasks.toml", "--sources", tmp_path, *moved)
+
     assert printed.returncode == shown.returncode == 0, printed.stderr + shown.stderr
     (result,) = json.loads(printed.stdout)["tasks"]
     assert (result["queries"], result["gallery"]) == (4, 16)
-    assert result["p1"] == 1.0
+    assert (result["p1"], result["centralize"]) == (1.0, 0)
     assert "twins" in shown.stdout
     assert "kind 1.000" in shown.stdout
+    lines = [line.split() for line in both.stdout.splitlines() if "kind" in line]
+    named = [" ".join(line).count("twins, --centralize") for line in lines]
+    assert named == [0, 1, 1], both.stdout
 
 
 def test_evaluate_names_a_file_that_is_not_there(tmp_path: Path):

@@ -84,6 +84,32 @@ def test_a_version_goes_live_back_and_live_again_under_searches(
     assert states(data_dir) == {1: "served", 2: "serves"}
 
 
+def test_a_centralised_index_says_so_and_serves(shop: Shop, data_dir: Path, tmp_path: Path) -> None:
+    done = reindex(shop, data_dir, "--centralize", 5)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["embedded"] == 0
+    assert index("show", data_dir)["centralize"] == 5
+    assert index("show", data_dir, 1)["centralize"] == 0
+    with serving(data_dir, tmp_path) as server, server.client() as client:
+        body = client.post("/v1/search", files={"file": shop.picture(3)}, data={"limit": 5}).json()
+    assert body["index"]["version"] == 2
+    similarities = [result["similarity"] for result in body["results"]]
+    assert len(similarities) == 5
+    assert similarities == sorted(similarities, reverse=True)
+    assert "demo-000003" in [result["product_id"] for result in body["results"]]
+    assert max(similarities) < 1 - 1e-3, "its own picture was averaged with its like"
+
+
+@pytest.mark.parametrize("k", [-1, 101, "few"])
+def test_a_number_of_neighbours_that_makes_no_sense_is_refused(
+    shop: Shop, data_dir: Path, k: object
+) -> None:
+    done = reindex(shop, data_dir, "--centralize", k)
+    assert done.returncode == 2
+    assert "--centralize" in done.stderr
+    assert states(data_dir) == {1: "serves"}
+
+
 @pytest.mark.parametrize("kind", ["ivf", "ivf-rabitq", "binary", "IVF4,SQ8"])
 def test_reindex_builds_the_kind_it_is_asked_for_and_embeds_nothing(
     shop: Shop, data_dir: Path, kind: str
@@ -140,8 +166,8 @@ def test_verify_reads_every_byte(data_dir: Path) -> None:
 def test_prune_keeps_what_serves_and_what_it_may_be_rolled_back_to(
     shop: Shop, data_dir: Path
 ) -> None:
-    for _ in range(2):
-        assert reindex(shop, data_dir).returncode == 0
+    for kind in ("hnsw", "flat"):  # what has not changed is not built again
+        assert reindex(shop, data_dir, "--index", kind).returncode == 0
     assert index("rollback", data_dir) == {"version": 2}
     assert index("prune", data_dir, "--keep", 2) == {"removed": [3]}
     assert states(data_dir) == {1: "served", 2: "serves"}
@@ -155,7 +181,7 @@ def test_prune_waits_for_no_reindex(data_dir: Path) -> None:
     with writing_to(data_dir):
         done = vitrine_here("index", "prune", "--data-dir", data_dir)
     assert done.returncode == 2
-    assert "is being reindexed by process" in done.stderr
+    assert "is being reindexed or compacted by process" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["show", "verify", "rollback"])

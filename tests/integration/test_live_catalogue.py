@@ -1,80 +1,176 @@
-"""What another process writes to the catalogue is served within a second, and outlives a swap."""
+"""What is written live outlives its process, reaches others, and is folded without a pause."""
 
-import re
+import json
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import httpx
 import pytest
 
-from service.adapters.bundles import read_bundle
-from service.adapters.sqlite_store import SqliteStore
-from service.core.keys import bundle_digest
-from service.core.store import Write
-from service.core.types import Product
-from service.settings import DEFAULT_BUNDLE
-from support.live_server import PRODUCTS, VIEWS, Shop, eventually, serving, vitrine
+from service.adapters.data_lock import writing_to
+from support.live_server import (
+    PRODUCTS,
+    VIEWS,
+    Server,
+    Shop,
+    eventually,
+    serving,
+    vitrine,
+    vitrine_here,
+)
+from support.products_api import address, found, picture, problem, put, shoes
 
 pytestmark = pytest.mark.integration
 
-DIGEST = bundle_digest(read_bundle(DEFAULT_BUNDLE))
-REPRICED, GONE, NEW = "demo-000004", "demo-000009", "brand-new"
+WRITTEN = 12
 
 
-def test_live_writes_show_within_a_second_and_outlive_a_swap(shop: Shop, tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
-    shutil.copytree(shop.data_dir, data_dir)
-    store = SqliteStore(data_dir / "catalog.db")
+@pytest.fixture
+def data_dir(shop: Shop, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shop.data_dir, tmp_path / "data"))
+
+
+def served(client: httpx.Client) -> int:
+    version: int = client.get("/v1/index").json()["version"]
+    return version
+
+
+def compact(data_dir: Path) -> str:
+    done = vitrine("index", "compact", "--data-dir", data_dir)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def compactions(server: Server) -> list[dict[str, Any]]:
+    """What the server logged of the commands that it started and that have ended."""
+    logged = [json.loads(line) for line in server.log.read_text().splitlines() if "{" in line]
+    return [entry for entry in logged if entry["event"] == "compaction"]
+
+
+@contextmanager
+def searching(client: httpx.Client, query: bytes, expected: str) -> Iterator[None]:
+    """Search all the while; fail where an answer is an error, or is not the expected product."""
+    done = Event()
+
+    def search() -> int:
+        count = 0
+        while not done.is_set():
+            assert found(client, query) == [expected]
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(1) as pool:
+        searches = pool.submit(search)
+        try:
+            yield
+        finally:
+            done.set()
+        assert searches.result() > 0
+
+
+def test_another_process_shows_it_within_a_second(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    with (
+        serving(data_dir, tmp_path / "one") as one,
+        serving(data_dir, tmp_path / "other") as other,
+        one.client() as here,
+        other.client() as there,
+    ):
+        query = picture(700)
+        assert found(there, query) != ["new"]  # and its vector is cached by now
+        assert put(here, "new", shoes(700)).status_code == 201
+        eventually(lambda: found(there, query) == ["new"], seconds=1)
+        assert here.patch(address("new"), json={"price": 77}).status_code == 200
+        eventually(lambda: found(there, query, filter="price:77") == ["new"], seconds=1)
+        assert there.delete(address("new")).status_code == 204
+        assert found(there, query) != ["new"]
+        assert problem(here.get(address("new"))) == (404, "product_not_found")
+        eventually(lambda: found(here, query) != ["new"], seconds=1)
+
+
+def test_a_restart_and_a_compaction_lose_nothing(data_dir: Path, tmp_path: Path) -> None:
+    gone = "demo-000005"
     with serving(data_dir, tmp_path) as server, server.client() as client:
-        assert gauges(client) == (PRODUCTS * VIEWS, 0, 0)
-        revision = write(store)
-        eventually(lambda: index(client)["sequence"] >= revision, server.log.read_text, seconds=1)
-        assert found(client, shop, 9, "")[0] == NEW, "it has the pictures of the one deleted"
-        assert GONE not in found(client, shop, 9, "")
-        assert found(client, shop, 4, "price:123456") == [REPRICED]
-        assert found(client, shop, 9, "season:summer") == [NEW]
-        assert gauges(client) == (PRODUCTS * VIEWS, 2 * VIEWS, 2 * VIEWS)
+        for n in range(WRITTEN):
+            assert put(client, f"new/{n}", shoes(710 + n)).status_code == 201
+        assert client.patch(address("new/3"), json={"brand": "Patched"}).status_code == 200
+        assert client.delete(address("new/4")).status_code == 204
+        assert client.delete(address(gone)).status_code == 204
+    with serving(data_dir, tmp_path) as server, server.client() as client:
 
-        done = vitrine("reindex", shop.catalog, "--data-dir", data_dir)
-        assert done.returncode == 0, done.stderr
-        eventually(lambda: index(client)["version"] == 2, server.log.read_text, seconds=2)
-        assert found(client, shop, 9, "season:summer") == [NEW], "the run knows nothing of it"
-        store.write([Write(NEW, None)], DIGEST, {})
-        eventually(lambda: NEW not in found(client, shop, 9, ""), server.log.read_text, seconds=1)
-    store.close()
+        def check(delta_rows: int) -> None:
+            for n in set(range(WRITTEN)) - {4}:
+                assert found(client, picture(710 + n)) == [f"new/{n}"]
+            assert "new/4" not in found(client, picture(714), limit=100)
+            assert found(client, picture(713), filter="brand:patched") == ["new/3"]
+            assert gone not in found(client, picture(5), limit=100)
+            assert client.get("/v1/index").json()["delta_rows"] == delta_rows
 
-
-def write(store: SqliteStore) -> int:
-    """Change a price, delete a product, and sell its pictures as another."""
-    found = store.get_many([REPRICED, GONE])
-    *_, last = store.write(
-        [
-            Write(REPRICED, Product(REPRICED, price=123456.0)),
-            Write(GONE, None),
-            Write(NEW, Product(NEW, attributes={"season": "Summer"}), found[GONE].image_ids),
-        ],
-        DIGEST,
-        {},
-    )
-    return last.revision
+        check(WRITTEN - 1)
+        products, rows = PRODUCTS + WRITTEN - 2, (PRODUCTS - 1) * VIEWS + WRITTEN - 1
+        assert compact(data_dir) == f"v000002 serves: {rows} pictures of {products} products"
+        eventually(lambda: served(client) == 2)
+        check(0)
+        assert compact(data_dir) == "nothing to fold"
+        assert put(client, "new/4", shoes(714)).status_code == 201
+        assert found(client, picture(714)) == ["new/4"]
 
 
-def found(client: httpx.Client, shop: Shop, number: int, wanted: str) -> list[str]:
-    asked = {"filter": wanted} if wanted else {}
-    answer = client.post("/v1/search", files={"file": shop.picture(number)}, data=asked)
-    assert answer.status_code == 200, answer.text
-    return [result["product_id"] for result in answer.json()["results"]]
+def test_a_server_compacts_by_itself_and_no_request_fails(data_dir: Path, tmp_path: Path) -> None:
+    settings = {"VITRINE_COMPACT_ROWS": "8", "VITRINE_INDEX_POLL_SECONDS": "0.05"}
+    with serving(data_dir, tmp_path, **settings) as server, server.client() as client:
+        assert put(client, "first", shoes(730)).status_code == 201
+        with searching(client, picture(730), "first"):
+            for n in range(8):
+                assert put(client, f"new-{n}", shoes(731 + n)).status_code == 201
+            eventually(lambda: served(client) == 2, server.log.read_text)
+            assert put(client, "after", shoes(740)).status_code == 201
+        assert found(client, picture(738)) == ["new-7"]
+        assert found(client, picture(740)) == ["after"]
+        (compaction,) = eventually(lambda: compactions(server), server.log.read_text)
+        assert compaction["status"] == 0
+        assert "v000002 serves" in compaction["output"]
 
 
-def index(client: httpx.Client) -> dict:
-    return client.get("/v1/index").json()
+def test_a_compaction_ends_with_its_server(data_dir: Path, tmp_path: Path) -> None:
+    with serving(data_dir, tmp_path, VITRINE_COMPACT_ROWS="1") as server, server.client() as client:
+        children = Path(f"/proc/{server.pid}/task")
+        assert put(client, "new", shoes(760)).status_code == 201
+
+        def started() -> list[str]:
+            return " ".join(path.read_text() for path in children.glob("*/children")).split()
+
+        (child,) = eventually(started)
+    assert not Path(f"/proc/{child}").exists()
+    assert "Traceback" not in server.log.read_text()
 
 
-def gauges(client: httpx.Client) -> tuple[int, ...]:
-    """Rows, delta rows and dead rows, of which the index says the same as the metrics."""
-    metrics, said = client.get("/metrics").text, index(client)
-    names = ("rows", "delta_rows", "dead_rows")
-    counted = [re.search(rf"^vitrine_index_{name} (\S+)$", metrics, re.M) for name in names]
-    values = tuple(int(float(match[1])) for match in counted if match)
-    assert values == tuple(said[name] for name in names)
-    return values
+@pytest.mark.parametrize("command", [["compact"], ["promote", "1"], ["rollback"]])
+def test_two_never_build_or_promote_at_once(data_dir: Path, command: list[str]) -> None:
+    with writing_to(data_dir):
+        done = vitrine_here("index", *command, "--data-dir", data_dir)
+    assert done.returncode == 2
+    assert "is being reindexed or compacted by process" in done.stderr
+
+
+def test_compaction_of_an_empty_folder_has_nothing_to_fold(tmp_path: Path) -> None:
+    done = vitrine_here("index", "compact", "--data-dir", tmp_path / "none", "--json")
+
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"version": None})
+
+
+def test_a_catalogue_may_begin_with_live_writes(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with serving(data_dir, tmp_path) as server, server.client() as client:
+        assert put(client, "only", shoes(750)).status_code == 201
+        assert found(client, picture(750)) == ["only"]
+        assert found(client, picture(750), filter="season:summer sizes:41..50") == ["only"]
+        assert compact(data_dir) == "v000001 serves: 1 pictures of 1 products"
+        eventually(lambda: served(client) == 1)
+        assert found(client, picture(750), filter="season:summer sizes:41..50") == ["only"]

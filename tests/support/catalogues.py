@@ -57,7 +57,7 @@ class Catalogue:
                 embedded=0,
                 reused=0,
                 failed=0,
-                removed_products=0,
+                removed=0,
                 seconds=0,
             ),
         )

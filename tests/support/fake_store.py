@@ -148,6 +148,7 @@ class FakeRun:
         self._complete: dict[str, bool] = {}
         self._new: set[str] = set()
         self._changed: set[str] = set()
+        self._removed = 0
 
     def merge(self, rows: Sequence[SeenRow], vectors: Mapping[str, NDArray[np.float32]]) -> None:
         self._state.keep_vectors(self._bundle, vectors)
@@ -173,6 +174,14 @@ class FakeRun:
             self._seen.setdefault(id_, [])
             self._complete[id_] = False
 
+    def totals(self) -> RunTotals:
+        return RunTotals(
+            products=len(self._seen),
+            new=len(self._new),
+            changed=len(self._changed - self._new),
+            removed=self._removed,
+        )
+
     def finish(self, *, incomplete: Collection[str], delete_missing: bool) -> RunTotals:
         self.keep(list(incomplete))
         state = self._state
@@ -188,12 +197,8 @@ class FakeRun:
         ]
         for id_ in missing if delete_missing else []:
             state.delete(id_, live=False)
-        return RunTotals(
-            products=len(self._seen),
-            new=len(self._new),
-            changed=len(self._changed - self._new),
-            removed=len(missing) if delete_missing else 0,
-        )
+            self._removed += 1
+        return self.totals()
 
     def _written_live(self, product_id: str) -> bool:
         return self._state.live.get(product_id, 0) > self._began

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from service.core.errors import FetchError, IndexCorruptError, InvalidFilterError
 from service.core.filters import Condition, Exists, Filter, OneOf, Range, text_of
 from service.core.index_choice import BY_SIZE, IndexChoice
-from service.core.keys import bundle_digest
+from service.core.keys import bundle_digest, image_digest
 from service.core.manifest import (
     BundleManifest,
     Head,
@@ -21,6 +22,7 @@ from service.core.manifest import (
     Tier,
 )
 from service.core.product_kinds import FieldKind
+from service.core.receipts import RunReport
 from service.core.snapshot import Snapshot
 from service.core.store import CatalogView
 from service.core.types import (
@@ -28,6 +30,7 @@ from service.core.types import (
     AttributeValue,
     CatalogRow,
     Download,
+    Failure,
     Pixels,
     Product,
     Scalar,
@@ -100,8 +103,8 @@ class FakeThumbnails:
     def get(self, image_id: str) -> Thumbnail | None:
         return self.kept.get(image_id)
 
-    def has(self, image_id: str) -> bool:
-        return image_id in self.kept
+    def having(self, image_ids: Collection[str]) -> set[str]:
+        return set(image_ids) & self.kept.keys()
 
 
 class BruteForceIndex:
@@ -244,6 +247,9 @@ class FakeSnapshots:
         self._history = self._history[1:]
         return self._history[0]
 
+    def manifest(self, version: int) -> SnapshotManifest:
+        return self.load(version).manifest
+
     def load(self, version: int) -> Snapshot:
         if version in self.damaged or version not in self.versions:
             raise IndexCorruptError(f"v{version:06d} is missing or damaged")
@@ -275,6 +281,7 @@ class FakeSnapshots:
             index_factory="Flat",
             index_asked=choice.kind,
             target_recall=choice.target_recall,
+            centralize=choice.centralize,
             sequence=view.sequence(),
             built_at="2024-01-01T00:00:00+00:00",
             files={},
@@ -315,12 +322,37 @@ class FakeCache:
             self.values[key] = value
 
 
+class FakeRecords:
+    """Satisfies `RunRecords`: the reports in order, and the failures kept with each."""
+
+    failures_path = None
+
+    def __init__(self) -> None:
+        self.reports: list[RunReport] = []
+        self.failures: list[Failure] = []
+
+    @contextmanager
+    def begin(self) -> Iterator["FakeRecords"]:
+        self.failures = []
+        yield self
+
+    def add_failures(self, failures: Sequence[Failure]) -> None:
+        self.failures += failures
+
+    def close(self, report: RunReport) -> None:
+        self.reports.append(report)
+
+
 class FakeSource:
     """Satisfies `CatalogSource` over rows in memory; `read` counts those handed out."""
 
     def __init__(self, rows: Iterable[CatalogRow]) -> None:
         self._rows = list(rows)
         self.read = 0
+
+    @property
+    def dated(self) -> bool:
+        return any(row.updated_at for row in self._rows)
 
     @property
     def total(self) -> int | None:
@@ -333,16 +365,28 @@ class FakeSource:
 
 
 class FakeFetcher:
-    """Satisfies `ImageFetcher` over a dict, without validators; any other URL fails."""
+    """Satisfies `ImageFetcher` over a dict; any other URL fails.
+
+    With `validators`, its pages have an ETag that is their digest. `fetched` are the URLs asked
+    for, `sent` those of which bytes were.
+    """
 
     def __init__(self, pages: Mapping[str, bytes] | None = None) -> None:
         self.pages = dict(pages or {})
+        self.validators = False
         self.lock = threading.Lock()
         self.fetched: list[str] = []
+        self.sent: list[str] = []
 
     def fetch(self, url: str, known: Validators | None = None) -> Download:
         with self.lock:
             self.fetched.append(url)
         if url not in self.pages:
             raise FetchError("HTTP 404")
-        return Download(self.pages[url], Validators())
+        data = self.pages[url]
+        found = Validators(image_digest(data)) if self.validators else Validators()
+        if known == found:
+            return Download(None, found)
+        with self.lock:
+            self.sent.append(url)
+        return Download(data, found)

@@ -100,7 +100,7 @@ def make_shop(*, heads: bool = False, words: bool = False, links: bool = False) 
         recent=RecentPictures([recent]),
         stored=store,
         limits=ImageLimits(),
-        fetch=(lambda url: fetcher.fetch(url).data) if links else None,
+        fetcher=fetcher if links else None,
     )
     tower = FakeWords(dim)
     texts = TextSide(tower, EmbeddingCache([cache], "t" * 64, dim)) if words else None

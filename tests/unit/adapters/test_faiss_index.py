@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from service.adapters.faiss_files import build_index, read_finder
-from service.adapters.faiss_index import FaissIndex, eased
-from service.adapters.half_vectors import HalfVectors, map_halves, write_halves
+from service.adapters.faiss_index import FaissIndex
+from service.adapters.filter_effort import harder, heeded, reading_is_less, times_harder
+from service.adapters.half_vectors import HalfVectors, floats, map_halves, write_halves
 from service.adapters.index_kinds import check_choice, spec_for
 from service.adapters.index_sweep import held_out, sweep
 from service.core.errors import IndexChoiceError, IndexCorruptError
@@ -91,10 +92,50 @@ def test_few_marked_rows_are_read_and_many_are_selected(
     assert build("flat", halves, tmp_path).way(10, 1) == "selector", "it reads no others anyway"
 
 
-def test_a_filter_raises_effort_by_what_it_keeps_away_up_to_a_bound() -> None:
+@pytest.mark.parametrize("kind", ["hnsw", "ivf", "ivf-rabitq", "binary"])
+def test_what_a_filter_keeps_is_found_though_it_is_far_from_the_query(
+    kind: str, halves: HalfVectors, tmp_path: Path
+) -> None:
+    """The rows farthest along one direction: near most queries there are none of them."""
+    index, queries = build(kind, halves, tmp_path), clustered(200, seed=1)
+    index = index.at(choose(sweep(index, halves, 0.95), 0.95).search)
+    direction = np.random.default_rng(3).normal(size=DIM).astype(np.float32)
+    along = halves.take(slice(None)) @ direction
+    for share in (0.5, 0.2, 0.05):
+        marked = along >= np.quantile(along, 1 - share)
+        true, _ = halves.search(queries, 10, marked)
+        _, rows = index.search(queries, 10, marked)
+        assert marked[rows].all()
+        assert recall(halves.similarities(queries, rows), true) >= 0.95, share
+
+
+def test_effort_is_raised_by_what_is_kept_near_a_query() -> None:
+    near = np.zeros((3, 64), np.bool_)
+    near[1, :32], near[2] = True, True
+    none, half, every = times_harder(near, 0.5, frozenset({"nprobe"}))
+    assert none == pytest.approx(66)
+    assert half == pytest.approx(66 / 33)
+    assert every == pytest.approx(66 / 65)
+    none, half, every = times_harder(near, 0.5, frozenset({"ef_search"}))
+    assert none == pytest.approx((66 / 0.5) ** 0.5), "a graph's cost grows faster than its effort"
+    assert half == pytest.approx(2)
+    assert times_harder(near[:1], 1e-6, frozenset({"nprobe"})) == [256]
     point = SearchPoint(ef_search=32, nprobe=4, depth=8)
-    assert eased(point, 0.5) == SearchPoint(ef_search=64, nprobe=8, depth=8)
-    assert eased(point, 1e-9).nprobe == 256
+    assert harder(point, 4) == SearchPoint(ef_search=128, nprobe=16, depth=16)
+    assert harder(point, 256).depth == 64
+
+
+def test_a_graph_is_left_for_a_scan_where_that_is_less() -> None:
+    assert reading_is_less(SearchPoint(ef_search=1000), 16_000)
+    assert not reading_is_less(SearchPoint(ef_search=1000), 16_001)
+    assert not reading_is_less(SearchPoint(nprobe=1000), 1), "lists hardly read what is not kept"
+
+
+def test_an_index_heeds_its_own_knobs_with_the_defaults_of_faiss() -> None:
+    given = SearchPoint(ef_search=9, nprobe=7, depth=3)
+    assert heeded(given, frozenset()) == SearchPoint(depth=3)
+    assert heeded(given, frozenset({"nprobe"})) == SearchPoint(nprobe=7, depth=3)
+    assert heeded(SearchPoint(), frozenset({"ef_search"})) == SearchPoint(ef_search=16)
 
 
 def test_a_sweep_stops_at_the_target_and_keeps_what_fell_short(
@@ -169,6 +210,17 @@ def test_too_few_vectors_for_a_factory_are_an_error_that_says_so(
 ) -> None:
     with pytest.raises(IndexChoiceError, match=r"IVF5000,Flat of 4,000 vectors cannot be built"):
         build("IVF5000,Flat", halves, tmp_path)
+
+
+def test_every_finite_half_is_widened_to_the_very_float_it_is() -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)].reshape(-1, 2)
+    widened = floats(finite)
+    assert widened.dtype == np.float32
+    np.testing.assert_array_equal(
+        widened.view(np.uint32), finite.astype(np.float32).view(np.uint32)
+    )
+    assert floats(finite[:0]).shape == (0, 2)
 
 
 def test_half_vectors_stay_of_unit_length_and_like_themselves(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ import json
 import re
 import resource
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from service.adapters.snapshots import SnapshotFolder
+from service.core.centralize import centralized, nearest
 from service.core.errors import IndexChoiceError, IndexCorruptError, StoreError
 from service.core.index_choice import IndexChoice
 from service.core.keys import bundle_digest
@@ -27,9 +28,7 @@ FILES = (
     "attributes.arrow",
     "product_rows.npy",
 )
-RECEIPT = Receipt(
-    products=30, seen=30, embedded=30, reused=0, failed=0, removed_products=0, seconds=1
-)
+RECEIPT = Receipt(products=30, seen=30, embedded=30, reused=0, failed=0, removed=0, seconds=1)
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +273,69 @@ def test_every_kind_says_what_it_is_worth_and_loads_with_its_search_point(
     np.testing.assert_allclose(similarities, 1, atol=3e-4)
     assert similarities.max() <= 1 + 1e-6
     np.testing.assert_array_equal(found[:, 0], np.arange(30))
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf", "ivf-rabitq", "binary", "IVF2,SQ4"])
+def test_every_kind_is_built_of_centralised_vectors_if_so_asked(
+    tmp_path: Path, snapshots: SnapshotFolder, view: FakeView, kind: str
+) -> None:
+    plain = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(kind, 1.0))
+    moved = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(kind, 1.0, centralize=4))
+    assert (plain.manifest.centralize, moved.manifest.centralize) == (0, 4)
+    every = np.arange(30)
+    vectors = plain.vectors.take(every)
+    expected = np.concatenate(list(centralized(nearest(vectors, 4), vectors.__getitem__)))
+    assert np.abs(expected - vectors).max() > 0.1
+    np.testing.assert_allclose(moved.vectors.take(every), expected, atol=1e-3)
+    similarities, found = moved.index.search(expected, 1)
+    np.testing.assert_array_equal(found[:, 0], every)
+    np.testing.assert_allclose(similarities, 1, atol=1e-3)
+    assert names(tmp_path / "snapshots/v000002") == sorted([*FILES, "manifest.json"])
+
+
+def test_neighbours_are_found_in_blocks_on_every_core(
+    snapshots: SnapshotFolder, view: FakeView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = np.arange(30)
+    choice = IndexChoice("ivf", 1.0, centralize=3)
+    whole = snapshots.build(view, BUNDLE, RECEIPT, choice).vectors.take(every)
+    monkeypatch.setattr("service.adapters.centralizing._BLOCK", 7)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    parts = snapshots.build(view, BUNDLE, RECEIPT, choice).vectors.take(every)
+    np.testing.assert_array_equal(parts, whole)
+
+
+def test_one_picture_has_no_neighbours_to_be_centralised_with(snapshots: SnapshotFolder) -> None:
+    single, digest = FakeProductStore(), bundle_digest(BUNDLE)
+    vector = np.eye(1, BUNDLE.dim, dtype=np.float32)[0]
+    fill(single, [(Product(id="p"), ["0" * 64])], digest, {"0" * 64: vector})
+    for store in (single, FakeProductStore()):
+        with store.view() as view:
+            built = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(centralize=5))
+        assert len(built.index) == built.manifest.rows == store.count_products()
+
+
+def test_a_manifest_from_before_there_was_centralisation_is_of_none(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+) -> None:
+    publish()
+    path = tmp_path / "snapshots/v000001/manifest.json"
+    said = json.loads(path.read_text())
+    del said["centralize"]
+    path.write_text(json.dumps(said))
+    assert snapshots.load(1).manifest.centralize == 0
+
+
+@pytest.mark.parametrize("size", [100, 1000, 3000, 5000, 7000])
+def test_a_disk_that_is_full_while_centralising_leaves_nothing(
+    tmp_path: Path, snapshots: SnapshotFolder, view: FakeView, size: int
+) -> None:
+    choice = IndexChoice("flat", centralize=5)
+    with files_of_at_most(size), suppress(StoreError):
+        snapshots.build(view, BUNDLE, RECEIPT, choice)
+    left = names(tmp_path / "snapshots")
+    assert left in ([], ["v000001"])
+    assert [snapshots.load(1).manifest.centralize for _ in left] == [5] * len(left)
 
 
 def test_a_kind_that_cannot_be_built_leaves_nothing_behind(

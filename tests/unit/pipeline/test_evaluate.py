@@ -5,10 +5,12 @@ from functools import cache
 import numpy as np
 import pytest
 
+from service.core.centralize import centralized, mutual, nearest
 from service.core.errors import CatalogSourceError
 from service.core.preprocess import decode_for, preprocess
 from service.core.tasks import Item, Task
-from service.pipeline.evaluate import evaluate_task
+from service.pipeline.evaluate import _similarities as similarities_of
+from service.pipeline.evaluate import evaluate_centralized, evaluate_task
 from support.fakes import FakeEncoder
 from support.pictures import encoded, photo
 
@@ -119,3 +121,39 @@ def test_another_encoder_may_ask() -> None:
     assert evaluate_task(asked, answering, asking) == alone
     assert (sum(asking.batches), sum(answering.batches)) == (12, 28)
     assert evaluate_task(asked, FakeEncoder(), FakeEncoder(seed=1)) != alone
+
+
+def test_a_gallery_is_centralised_without_the_query_and_queries_stay() -> None:
+    """Query by query, from a gallery that never held it."""
+    outside, gallery = [item(i) for i in range(40, 52)], [item(i) for i in range(40)]
+    plain, moved = evaluate_centralized(task(outside, gallery), FakeEncoder(), (0, 3))
+    assert plain == evaluate_task(task(outside, gallery), FakeEncoder())
+    assert (plain.centralize, moved.centralize) == (0, 3)
+    stored = np.stack(vectors(gallery))
+    near = nearest(stored, 3)
+    centred = np.concatenate(list(centralized(near, stored.__getitem__)))
+    best = (np.stack(vectors(outside)) @ centred.T).argmax(axis=1)
+    hits = [gallery[b].labels == q.labels for b, q in zip(best, outside, strict=True)]
+    assert moved.p1 == pytest.approx(np.mean(hits))
+    assert moved.p1 != plain.p1, "or else this shows nothing"
+
+
+def test_what_a_neighbour_has_of_the_query_is_taken_out_again() -> None:
+    """Of a pair that are each other's neighbours, each finds the other as it was embedded."""
+    items = [item(i) for i in range(12)]
+    asked = np.stack(vectors(items))
+    itself = np.eye(12, dtype=bool)
+    near = nearest(asked, 1)
+    kept = mutual(near, slice(None))[:, 0]
+    assert kept.any()
+    assert not kept.all()
+    found = similarities_of(asked, asked, itself, 1)
+    pairs = np.flatnonzero(kept)
+    other = near[pairs, 0]
+    np.testing.assert_allclose(
+        found[pairs, other], np.einsum("nd,nd->n", asked[pairs], asked[other]), atol=1e-6
+    )
+    third = next(i for i in range(12) if i not in (pairs[0], other[0]))
+    middle = asked[pairs[0]] + asked[other[0]]
+    middle /= np.linalg.norm(middle)
+    assert found[third, pairs[0]] == pytest.approx(asked[third] @ middle, abs=1e-6)

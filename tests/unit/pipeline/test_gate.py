@@ -40,7 +40,8 @@ class Indexed:
         self.snapshots = FakeSnapshots()
         flow = Reindex(self.encoder, self.store, FakeThumbnails(), self.snapshots, FakeFetcher())
         rows = [row(f"p{i}", data) for i, data in enumerate(PICTURES)]
-        self.snapshot = flow.run(FakeSource(rows), ReindexOptions(gate=EXACT)).snapshot
+        report = flow.run(FakeSource(rows), ReindexOptions(gate=EXACT))
+        self.snapshot = self.snapshots.load(report.version or 0)
 
     def refusal(self, snapshot: Snapshot, options: GateOptions = EXACT) -> str:
         """What the gate says; every check but one must pass."""
@@ -141,5 +142,6 @@ def test_a_refused_snapshot_leaves_the_old_one_serving_and_is_kept(shop: Indexed
 def test_the_choice_of_index_reaches_the_manifest(shop: Indexed) -> None:
     flow = Reindex(shop.encoder, shop.store, FakeThumbnails(), shop.snapshots, FakeFetcher())
     options = ReindexOptions(index=IndexChoice("hnsw", 0.99))
-    manifest = flow.run(FakeSource([row("p0", PICTURES[0])]), options).snapshot.manifest
+    report = flow.run(FakeSource([row("p0", PICTURES[0])]), options)
+    manifest = shop.snapshots.manifest(report.version or 0)
     assert (manifest.index_kind, manifest.target_recall) == ("hnsw", 0.99)

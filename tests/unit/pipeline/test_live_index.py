@@ -25,7 +25,7 @@ from support.fakes import FakeSnapshots, fake_manifest
 OURS, OTHERS = fake_manifest(), fake_manifest(seed=1)
 DIGEST = bundle_digest(OURS)
 VECTOR = np.eye(1, OURS.dim, dtype=np.float32)[0]
-RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0)
+RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0)
 
 
 class Store(FakeProductStore):

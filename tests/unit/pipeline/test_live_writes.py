@@ -28,7 +28,7 @@ from support.fakes import FakeSnapshots, fake_manifest
 
 BUNDLE = fake_manifest()
 DIGEST = bundle_digest(BUNDLE)
-RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0)
+RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0)
 FILTERS = [
     "rank:..30", "rank:200..", "group:g1", "-group:g1", "new:true", "-new:*", "shade:dark",
     "-shade:dark", "tags:a", "id:p3,p7,p61", "group:g1,g2 rank:..50 -new:true",

@@ -10,7 +10,7 @@ from support.fakes import FakeSnapshots, fake_manifest
 
 BUNDLE = fake_manifest()
 DIGEST = bundle_digest(BUNDLE)
-RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0)
+RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0)
 
 
 def test_changes_are_dropped_up_to_the_oldest_version_on_disk() -> None:

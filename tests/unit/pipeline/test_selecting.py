@@ -27,9 +27,7 @@ from support.fakes import FakeSnapshots, fake_manifest
 
 PRODUCTS = 600
 BUNDLE = fake_manifest()
-RECEIPT = Receipt(
-    products=PRODUCTS, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0
-)
+RECEIPT = Receipt(products=PRODUCTS, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0)
 
 
 @dataclass(frozen=True)
