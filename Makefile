@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo check format test bench bench-export bench-index load evaluate \
-        gpu-check clean
+        fuzz gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,14 @@ load: install-dev  ## Run locust for 30 s against a server it starts; HTML repor
 
 evaluate: install  ## Measure the bundle on the real photos in SOURCES=DIR.
 	$(BIN)/vitrine evaluate training/tasks.toml --sources $(SOURCES)
+
+$(VENV)/.fuzz: pyproject.toml constraints.txt $(VENV)/.cpu
+	@$(PIP) --editable '.[cpu,fuzz]'
+	@touch $@
+
+fuzz: $(VENV)/.fuzz  ## Fuzz the decoder of pictures for SECONDS=60 with atheris; findings go to build/fuzz.
+	@mkdir -p build/fuzz
+	$(BIN)/python tests/fuzz/decode_pictures.py --seconds $(or $(SECONDS),60) --findings build/fuzz
 
 gpu-check: install-dev  ## Run the tests that need a CUDA device.
 	$(BIN)/python -m pytest -m gpu

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,13 @@ def run(command: Sequence[str]) -> Cost:
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
     return Cost(**json.loads(done.stdout))
+
+
+def peak_megabytes() -> float:
+    """Return the most resident memory that this process held at once, since it began."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    kilobytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return round(int(kilobytes) / 1024, 1)
 
 
 def _cost(command: Sequence[str]) -> Cost:

@@ -11,17 +11,18 @@ import numpy as np
 
 from service.adapters.snapshots import SnapshotFolder
 from service.core.manifest import BundleManifest, ImageTower, PreprocessSpec, Receipt, Tier
-from service.core.types import Product, StoredProduct, VectorRows, Vectors
+from service.core.store import VectorRows
+from service.core.types import Product, StoredProduct, Vectors
 
 DIM = 256
 _BATCH = 8192
 _CLUSTERS, _WAYS, _SPREAD, _NOISE = 1000, 32, 0.5, 0.1
 """Vectors vary in far fewer ways than they have dimensions, as those of pictures do."""
-RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0)
+RECEIPT = Receipt(products=0, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0)
 
 
 class Rows:
-    """As much of a store as a snapshot reads; vectors are made as they are asked for."""
+    """As much of a `CatalogView` as a snapshot reads; vectors are made as they are asked for."""
 
     def __init__(self, count: int, like: Path | None = None) -> None:
         """Prepare `count` rows, a product each.
@@ -78,7 +79,7 @@ class Rows:
 
     def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
         """Describe the products as a small shop does."""
-        return {id_: StoredProduct(_product(id_), (), "") for id_ in product_ids}
+        return {id_: StoredProduct(_product(id_), (), "", 1) for id_ in product_ids}
 
     def sequence(self) -> int:
         """Nothing was written."""

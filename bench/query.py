@@ -53,7 +53,7 @@ def measure(rounds: int = 6) -> dict[str, Any]:
         results = []
         for _ in range(rounds):
             with (
-                _server(settings) as address,
+                server(settings) as address,
                 socket.create_connection(address, timeout=60) as connection,
             ):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -131,7 +131,7 @@ def _received(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def _server(settings: Settings) -> Iterator[tuple[str, int]]:
+def server(settings: Settings) -> Iterator[tuple[str, int]]:
     """Serve in a process of its own on a free port."""
     command = [sys.executable, "-m", "service", "serve", "--port", "0"]
     environment = {**os.environ, "VITRINE_DATA_DIR": str(settings.data_dir)}

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.child import peak_megabytes
 from bench.pictures import catalog, encoded
 from service.adapters.catalog_sources import open_source
 from service.adapters.onnx_encoder import OnnxEncoder
@@ -84,12 +85,6 @@ def _rounded(values: list[float]) -> list[float]:
     return [round(value, 1) for value in values]
 
 
-def _peak_of_this_process() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    kilobytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
-    return round(int(kilobytes) / 1024, 1)
-
-
 if __name__ == "__main__":
     _reindex_rate(Path(sys.argv[1]), Path(sys.argv[2]))
-    json.dump({"megabytes": _peak_of_this_process()}, sys.stdout)
+    json.dump({"megabytes": peak_megabytes()}, sys.stdout)

@@ -41,15 +41,54 @@ class Settings(BaseSettings):
     )
     max_batch: int = Field(default=16, ge=1, description="Pictures in one encoder run.")
     max_in_flight: int = Field(
-        default=256, ge=1, description="Searches at once, waiting ones included; more get a 429."
+        default=256,
+        ge=1,
+        description="Searches and writes at once, waiting ones included; more get a 429.",
     )
     search_threads: int = Field(
         default=32,
         ge=1,
         description="Searches that decode or wait for the encoder at once; the rest queue.",
     )
+    write_threads: int = Field(
+        default=4, ge=1, description="Writes, and groups of lines of bulk writes, at once."
+    )
+    decode_threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="Pictures decoded at once, each of up to 235 MB; one a core by default.",
+    )
+    decode_wait_seconds: float = Field(
+        default=10.0, gt=0, description="How long a picture waits to be decoded before a 429."
+    )
+    api_keys: str = Field(
+        default="",
+        description="Who may do what, as `vitrine keys new` prints it; without any, everyone may.",
+    )
+    api_keys_file: Path | None = Field(
+        default=None, description="A file of such keys, one a line, read at the start."
+    )
+    insecure: bool = Field(default=False, description="Listen beyond this machine without any key.")
+    rate_limit: float | None = Field(
+        default=None,
+        gt=0,
+        description="Requests a second of one key, or of one address where there are no keys.",
+    )
+    rate_burst: int = Field(
+        default=20, ge=1, description="Requests that one key may make at once after a pause."
+    )
+    fetch_urls: bool = Field(
+        default=False,
+        description="Fetch pictures that callers name by URL, from the public internet alone.",
+    )
     index_poll_seconds: float = Field(
         default=0.5, gt=0, description="How often a serving process looks for a new index."
+    )
+    compact_rows: int = Field(
+        default=5000,
+        ge=0,
+        description="Pictures written since the index was built, or passed over in it, from which "
+        "on a serving process folds them into a new version; 0 leaves that to the operator.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks one.")

@@ -1,34 +1,106 @@
 """The only place that reads Settings and builds adapters."""
 
+import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from service.adapters.bundles import read_bundle
+from service.adapters.compactor import Compactor
 from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
+from service.adapters.memory_buckets import MemoryBuckets
 from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
+from service.adapters.redis_buckets import RedisBuckets
 from service.adapters.redis_cache import RedisCache
+from service.adapters.run_records import RunFolder
+from service.adapters.safe_images import SafeImageFetcher
 from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
+from service.core.access import Keyring, parse_keys
+from service.core.errors import SettingsError
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
+from service.core.rates import Buckets, Rate
+from service.core.receipts import NoRecords
 from service.core.types import Cache
 from service.pipeline.batching import Batcher
+from service.pipeline.compacting import Compacting, Due
+from service.pipeline.decoding import Decoding
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.live_index import LiveIndex
+from service.pipeline.pictures import PictureMaker
 from service.pipeline.reindex import Reindex
 from service.pipeline.search import Search
+from service.pipeline.writing import Writing
 from service.settings import Settings
 
 
 def image_limits(settings: Settings) -> ImageLimits:
     """Return the bounds on a picture."""
     return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+
+
+def make_decoding(settings: Settings) -> Decoding:
+    """Return the turns at decoding that all who decode for requests share."""
+    return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
+
+
+def make_keyring(settings: Settings) -> Keyring:
+    """Return the keys of the settings and of their file.
+
+    Raises:
+        SettingsError: A key is malformed, the file cannot be read, or there is no key and the
+            service would listen beyond this machine.
+    """
+    text = settings.api_keys
+    if settings.api_keys_file is not None:
+        try:
+            text += "\n" + settings.api_keys_file.read_text()
+        except (OSError, UnicodeError) as exc:
+            raise SettingsError(f"cannot read {settings.api_keys_file}: {exc}") from exc
+    keyring = Keyring(parse_keys(text))
+    if not keyring and not settings.insecure and not _is_loopback(settings.host):
+        raise SettingsError(
+            f"{settings.host} is reached from other machines, and there is no key: make one with "
+            "`vitrine keys new` and set VITRINE_API_KEYS, or say --insecure"
+        )
+    return keyring
+
+
+@contextmanager
+def rate_limiting(settings: Settings) -> Iterator[Buckets | None]:
+    """Lend what counts requests, shared through Redis where there is one; None without a limit."""
+    if settings.rate_limit is None:
+        yield None
+        return
+    rate = Rate(settings.rate_limit, settings.rate_burst)
+    if not settings.redis_url:
+        yield MemoryBuckets(rate)
+        return
+    with closing(RedisBuckets(settings.redis_url, rate)) as shared:
+        yield shared
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def make_url_fetcher(settings: Settings) -> SafeImageFetcher | None:
+    """Return what fetches the URLs of callers, for its caller to close; None where it is off."""
+    return SafeImageFetcher(max_bytes=settings.max_image_bytes) if settings.fetch_urls else None
 
 
 def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:
@@ -53,7 +125,7 @@ def snapshots(settings: Settings) -> SnapshotFolder:
 
 @contextmanager
 def alone_in(settings: Settings) -> Iterator[SnapshotFolder]:
-    """Lend the versions of the index while nothing is being reindexed."""
+    """Lend the versions of the index while nobody else builds or promotes one."""
     with writing_to(settings.data_dir):
         yield snapshots(settings)
 
@@ -71,8 +143,51 @@ def inspecting(
 
 
 @contextmanager
-def reindexing(settings: Settings, index: IndexChoice = BY_SIZE) -> Iterator[Reindex]:
+def compacting(settings: Settings) -> Iterator[Compacting]:
+    """Build what compaction needs over the locked data directory; closes it at the end."""
+    with alone_in(settings) as folder:
+        store = SqliteStore(settings.data_dir / "catalog.db")
+        try:
+            yield Compacting(read_bundle(settings.bundle), store, folder)
+        finally:
+            store.close()
+
+
+@contextmanager
+def compacting_beside(settings: Settings, live: LiveIndex) -> Iterator[None]:
+    """Compact in a child process whenever what is served is due for it."""
+    if not settings.compact_rows:
+        yield
+        return
+    command = [sys.executable, "-m", "service", "index", "compact"]
+    command += ["--data-dir", str(settings.data_dir), "--bundle", str(settings.bundle)]
+    compactor = Compactor(command, Due(live, snapshots(settings), settings.compact_rows))
+    compactor.start()
+    try:
+        yield
+    finally:
+        compactor.close()
+
+
+@contextmanager
+def examining(settings: Settings) -> Iterator[tuple[SqliteStore, SqliteThumbnails]]:
+    """Lend what a report on the catalogue is made of, beside a snapshot."""
+    with ExitStack() as stack:
+        store = SqliteStore(settings.data_dir / "catalog.db")
+        stack.callback(store.close)
+        thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
+        stack.callback(thumbnails.close)
+        yield store, thumbnails
+
+
+@contextmanager
+def reindexing(
+    settings: Settings, index: IndexChoice = BY_SIZE, *, dry: bool = False
+) -> Iterator[Reindex]:
     """Build the catalogue flow over the locked data directory; closes its files at the end.
+
+    A dry one takes no lock, since it writes nothing: what it compares with may be written to
+    meanwhile, as it may be after it.
 
     Raises:
         IndexChoiceError: There is no such kind of index as `index` asks for.
@@ -81,10 +196,14 @@ def reindexing(settings: Settings, index: IndexChoice = BY_SIZE) -> Iterator[Rei
         # Decoding shares the cores, and spinning would take them (docs/benchmarks.md).
         encoder = make_encoder(settings, spinning=False)
         check_choice(index, encoder.manifest.dim)
-        stack.enter_context(writing_to(settings.data_dir))
-        store = SqliteStore(settings.data_dir / "catalog.db")
+        data_dir = settings.data_dir
+        if not dry:
+            stack.enter_context(writing_to(data_dir))
+        elif not (data_dir / "catalog.db").exists():
+            data_dir = Path(stack.enter_context(TemporaryDirectory()))
+        store = SqliteStore(data_dir / "catalog.db")
         stack.callback(store.close)
-        thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
+        thumbnails = SqliteThumbnails(data_dir / "thumbnails.db")
         stack.callback(thumbnails.close)
         fetcher = HttpImageFetcher(max_bytes=settings.max_image_bytes)
         stack.callback(fetcher.close)
@@ -92,8 +211,9 @@ def reindexing(settings: Settings, index: IndexChoice = BY_SIZE) -> Iterator[Rei
             encoder=encoder,
             store=store,
             thumbnails=thumbnails,
-            snapshots=SnapshotFolder(settings.data_dir),
+            snapshots=SnapshotFolder(data_dir),
             fetcher=fetcher,
+            records=NoRecords() if dry else RunFolder(data_dir),
         )
 
 
@@ -111,7 +231,7 @@ def serving(settings: Settings) -> Iterator[Serving]:
             redis = RedisCache(settings.redis_url)
             stack.callback(redis.close)
             caches.append(redis)
-        live = LiveIndex(SnapshotFolder(settings.data_dir), encoder.bundle_digest)
+        live = LiveIndex(SnapshotFolder(settings.data_dir), store, encoder.manifest)
         live.refresh()
         stack.callback(live.close)
         search = Search(
@@ -121,8 +241,31 @@ def serving(settings: Settings) -> Iterator[Serving]:
             live=live,
             store=store,
             limits=image_limits(settings),
+            decoding=make_decoding(settings),
         )
         # Apart from the threads of the other routes, so that a flood of searches starves none.
         searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")
         stack.callback(searchers.shutdown)
-        yield Serving(search, live, store, thumbnails, encoder, searchers)
+        writing = _writing(search, thumbnails, stack)
+        writers = ThreadPoolExecutor(settings.write_threads, thread_name_prefix="write")
+        stack.callback(writers.shutdown)
+        yield Serving(search, live, store, thumbnails, encoder, searchers, writing, writers)
+
+
+def _writing(search: Search, thumbnails: SqliteThumbnails, stack: ExitStack) -> Writing:
+    """Build the write flow out of the parts of the query flow."""
+    # As many as decode at once: more would only stand longer in front of queries.
+    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="picture")
+    stack.callback(pool.shutdown)
+    pictures = PictureMaker(
+        encoder=search.encoder,
+        batcher=search.batcher,
+        store=search.store,
+        thumbnails=thumbnails,
+        limits=search.limits,
+        pool=pool,
+        decoding=search.decoding,
+        fetcher=None,  # URLs of strangers: not before each address they lead to is checked
+    )
+    digest = search.encoder.bundle_digest
+    return Writing(pictures, search.store, thumbnails, search.live, digest)

@@ -160,7 +160,9 @@ def picture_bytes(image: ImageRef, fetcher: HttpImageFetcher) -> bytes:
     try:
         if image.data is not None:
             return image.data
-        return image.path.read_bytes() if image.path else fetcher.fetch(str(image.url))
+        if image.path is not None:
+            return image.path.read_bytes()
+        return fetcher.fetch(str(image.url)).data or b""
     except (OSError, FetchError):
         return b""
 

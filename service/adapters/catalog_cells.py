@@ -8,7 +8,7 @@ Pure functions over plain Python values, whatever file those came from.
 import math
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -90,6 +90,23 @@ def attribute_value(cell: object) -> AttributeValue | None:
     if isinstance(cell, list | tuple):
         return tuple(value for value in map(_scalar, cell) if value is not None) or None
     return _scalar(cell)
+
+
+def moment(cell: object) -> datetime | None:
+    """Return a date, or a time, as a moment; None for what is neither.
+
+    Text is ISO 8601. A date stands for its first moment, what has no time zone is in UTC.
+    """
+    if isinstance(cell, str):
+        try:
+            cell = datetime.fromisoformat(cell.strip())
+        except ValueError:
+            return None
+    if isinstance(cell, date) and not isinstance(cell, datetime):
+        cell = datetime.combine(cell, time.min)
+    if not isinstance(cell, datetime):
+        return None
+    return cell if cell.tzinfo else cell.replace(tzinfo=UTC)
 
 
 def image_refs(cell: object, folder: Path) -> list[ImageRef]:

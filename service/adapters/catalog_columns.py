@@ -12,7 +12,7 @@ from pathlib import Path
 
 from service.adapters import catalog_cells as cells
 from service.core.errors import CatalogSourceError
-from service.core.types import CatalogRow, Product
+from service.core.types import CatalogRow, ImageRef, Product
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "id": ("product_id", "sku", "asin", "item_id"),
@@ -23,6 +23,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "currency": (),
     "availability": (),
     "url": ("link", "product_url"),
+    "updated_at": (),
     "image": (
         "images",
         "image_url",
@@ -38,6 +39,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 }
 """Our fields, and under which other names catalogues have them, likeliest first."""
 REQUIRED = ("id", "image")
+UPDATED = "updated_at"
+"""When a row last changed: no field of a product, so that its column is an attribute as well."""
+_FIELDS_ALONE = ALIASES.keys() - {UPDATED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,11 @@ class ColumnPlan:
 
     fields: Mapping[str, str]
     attributes: tuple[str, ...]
+
+    @property
+    def dated(self) -> bool:
+        """Whether there is a column that says when a row last changed."""
+        return UPDATED in self.fields
 
 
 def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
@@ -91,7 +100,7 @@ def plan_columns(available: Sequence[str], mapping: Mapping[str, str], source: P
     attributes = tuple(
         column
         for column in available
-        if column.casefold() not in ALIASES and column != fields["image"]
+        if column.casefold() not in _FIELDS_ALONE and column != fields["image"]
     )
     return ColumnPlan(fields, attributes)
 
@@ -136,10 +145,10 @@ def rows_of(
         images = cells.image_refs(picture, folder)
     except ValueError as exc:
         raise CatalogSourceError(f"{where}: column {plan.fields['image']!r}: {exc}") from exc
-    if not images:
-        yield CatalogRow(product, None)
-    for image in images:
-        yield CatalogRow(product, image)
+    updated_at = cells.moment(found[UPDATED]) if plan.dated else None
+    pictures: list[ImageRef | None] = [*images] or [None]
+    for image in pictures:
+        yield CatalogRow(product, image, updated_at)
 
 
 def _lookup(by_name: Mapping[str, str], column: str) -> str | None:

@@ -32,6 +32,11 @@ class ImageFolder:
         """Pictures there were when the folder was opened."""
         return self._total
 
+    @property
+    def dated(self) -> bool:
+        """No: a file that was copied here bears the date of the original."""
+        return False
+
     def rows(self) -> Iterator[CatalogRow]:
         """Yield a row a picture, sorted, a folder's own before its subfolders'."""
         for path in visible_files(self._folder):

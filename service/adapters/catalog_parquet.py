@@ -58,6 +58,11 @@ class ParquetSource:
         counts = [shard.rows for shard in self._shards if shard.rows is not None]
         return sum(counts) if len(counts) == len(self._shards) else None
 
+    @property
+    def dated(self) -> bool:
+        """Whether a column says when a row last changed."""
+        return self._shards[0].plan.dated
+
     def rows(self) -> Iterator[CatalogRow]:
         """Yield every row in order; raises CatalogSourceError."""
         for shard in self._shards:

@@ -85,6 +85,11 @@ class CsvSource:
         """Unknown before the file has been read."""
         return None
 
+    @property
+    def dated(self) -> bool:
+        """Whether a column says when a row last changed."""
+        return self._plan.dated
+
     def rows(self) -> Iterator[CatalogRow]:
         """Yield every row in order, several pictures in a cell apart at `|`."""
         lines = self._lines()
@@ -126,6 +131,11 @@ class JsonlSource:
     def total(self) -> int | None:
         """Unknown: any line may list several pictures."""
         return None
+
+    @property
+    def dated(self) -> bool:
+        """Whether a column says when a row last changed."""
+        return self._plan.dated
 
     def rows(self) -> Iterator[CatalogRow]:
         """Yield every row in order; raises CatalogSourceError."""

@@ -1,4 +1,4 @@
-"""One reindex a data directory at a time: an advisory lock that dies with its process."""
+"""One that builds or promotes a data directory at a time: a lock that dies with its process."""
 
 import fcntl
 import os
@@ -28,7 +28,7 @@ def writing_to(data_dir: Path) -> Iterator[None]:
         except BlockingIOError as exc:
             file.seek(0)
             raise StoreError(
-                f"{data_dir} is being reindexed by process {file.read().strip()}; "
+                f"{data_dir} is being reindexed or compacted by process {file.read().strip()}; "
                 "wait for it, or stop it first"
             ) from exc
         file.truncate(0)

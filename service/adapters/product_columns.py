@@ -6,24 +6,23 @@ What a text is compared with is lower-cased by the function that lower-cases the
 neither side can differ from the other; ids and URLs are compared as they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from service.core.errors import IndexCorruptError, InvalidFilterError
-from service.core.filters import Condition, Exists, Filter, OneOf, Range, number_in
+from service.core.errors import IndexCorruptError
+from service.core.filter_match import EXACT, check_known, check_range, operands
+from service.core.filters import Condition, Exists, Filter, Range
+from service.core.product_kinds import FieldKind
 from service.core.types import AttributeValue
 
-_EXACT = ("id", "url")
 _Bits = NDArray[np.bool_]
 _Predicate = Callable[[pa.Array], _Bits]
-_T = TypeVar("_T", float, bool)
 
 
 class ProductColumns:
@@ -31,10 +30,15 @@ class ProductColumns:
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
+        self._kinds = {field.name: _kind(field.type) for field in table.schema}
 
     def __len__(self) -> int:
         """Products there are."""
         return int(self._table.num_rows)
+
+    def kinds(self) -> Mapping[str, FieldKind]:
+        """Return what each field holds, by name: those of every product, then the others."""
+        return self._kinds
 
     def matching(self, wanted: Filter) -> _Bits:
         """Return which products match, (products,); raises InvalidFilterError."""
@@ -51,9 +55,7 @@ class ProductColumns:
         return [tuple(value) if isinstance(value, list) else value for value in found]
 
     def _column(self, key: str) -> pa.ChunkedArray:
-        if key not in self._table.column_names:
-            known = ", ".join(self._table.column_names)
-            raise InvalidFilterError(f"there is no field {key!r}; the fields are: {known}")
+        check_known(key, self._kinds)
         return self._table[key]
 
     def _holds(self, condition: Condition) -> _Bits:
@@ -61,12 +63,11 @@ class ProductColumns:
         column = self._column(condition.key)
         if isinstance(condition.test, Exists):
             return _bits(column.is_valid() if condition.test.wanted else column.is_null())
+        predicate = _predicate(condition, self._kinds[condition.key])
         if pa.types.is_dictionary(column.type):
-            predicate = _of_codes(column, _predicate(condition, pa.string()))
+            predicate = _of_codes(column, predicate)
         elif pa.types.is_list(column.type):
-            predicate = _of_elements(_predicate(condition, column.type.value_type))
-        else:
-            predicate = _predicate(condition, column.type)
+            predicate = _of_elements(predicate)
         return np.concatenate([np.zeros(0, np.bool_), *map(predicate, column.chunks)])
 
 
@@ -82,41 +83,24 @@ def read_products(folder: Path) -> tuple[ProductColumns, NDArray[np.int32]]:
     return columns, numbers
 
 
-def _predicate(condition: Condition, kind: pa.DataType) -> _Predicate:
+def _kind(column: pa.DataType) -> FieldKind:
+    scalar = column.value_type if pa.types.is_list(column) else column
+    kinds: dict[pa.DataType, FieldKind] = {pa.float64(): "number", pa.bool_(): "truth"}
+    return kinds.get(scalar, "text")
+
+
+def _predicate(condition: Condition, kind: FieldKind) -> _Predicate:
     """Return the test of a flat array of this kind; raises InvalidFilterError."""
     test, key = condition.test, condition.key
+    assert not isinstance(test, Exists)  # needs no values, and was answered before
     if isinstance(test, Range):
-        if kind != pa.float64():
-            raise InvalidFilterError(
-                f"{key!r} holds {_named(kind)}, and a range needs a field all of whose values "
-                'are numbers; use "match" or "any"'
-            )
+        check_range(key, kind)
         return _within(test)
-    assert isinstance(test, OneOf)  # Exists needs no values, and was answered before
-    if kind == pa.float64():
-        numbers = [_parsed(number_in(text), text, key, kind) for text in test.values]
-        return _among(pa.array([number + 0.0 for number in numbers]))
-    if kind == pa.bool_():
-        truths = {"true": True, "false": False}
-        return _among(pa.array([_parsed(truths.get(t.lower()), t, key, kind) for t in test.values]))
-    if key in _EXACT:
-        return _among(pa.array(test.values))
-    wanted = pc.utf8_lower(pa.array(test.values))
-    return lambda values: _bits(pc.is_in(pc.utf8_lower(values), wanted))
-
-
-def _parsed(value: _T | None, text: str, key: str, kind: pa.DataType) -> _T:
-    if value is None:
-        raise InvalidFilterError(f"{key!r} holds {_named(kind)}, and {text[:60]!r} is none")
-    return value
-
-
-def _named(kind: pa.DataType) -> str:
-    return {pa.float64(): "numbers", pa.bool_(): "true or false"}.get(kind, "texts")
-
-
-def _among(wanted: pa.Array) -> _Predicate:
-    return lambda values: _bits(pc.is_in(values, wanted))
+    wanted = pa.array(operands(key, test, kind))
+    if kind != "text" or key in EXACT:
+        return lambda values: _bits(pc.is_in(values, wanted))
+    texts = pc.utf8_lower(wanted)
+    return lambda values: _bits(pc.is_in(pc.utf8_lower(values), texts))
 
 
 def _within(bounds: Range) -> _Predicate:

@@ -1,7 +1,7 @@
 """The fields of a snapshot's products, written beside its vectors for filters and facets.
 
     products.arrow -> its products, numbered by first row -> product_rows.npy
-                   -> twice through the store, in batches -> kinds -> attributes.arrow
+                   -> twice through the catalogue, in batches -> kinds -> attributes.arrow
 
 attributes.arrow has a row a product and a column a field: dictionary of texts, text, float64, bool,
 or a list of one of the last three. Memory holds the ids and a batch, however many fields there are.
@@ -13,26 +13,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from service.adapters.product_kinds import Kind, fixed_kinds, number_or_none, survey
-from service.core.filters import text_of
-from service.core.types import FIELDS, AttributeValue, Product, ProductStore, Scalar
+from service.core.product_kinds import Kind, as_kind, fixed_kinds, survey
+from service.core.store import CatalogView
+from service.core.types import FIELDS, AttributeValue, Product
 
 PRODUCT_FILES = ("attributes.arrow", "product_rows.npy")
 _BATCH = 8192
 
 
-def write_products(folder: Path, store: ProductStore) -> int:
+def write_products(folder: Path, view: CatalogView) -> int:
     """Write `PRODUCT_FILES` for the rows of products.arrow in the folder; count the products.
-
-    A product that changes between the two readings may lose a value here: its change has a later
-    number than the snapshot, and replaces the whole product wherever changes are replayed.
 
     Raises:
         OSError: The folder cannot be written.
     """
     ids = _number_products(folder)
     kinds = fixed_kinds()
-    for products in _batches(ids, store):
+    for products in _batches(ids, view):
         for product in products:
             survey(kinds, product.fields())
     encoders = {key: _Encoder(kind) for key, kind in sorted(kinds.items(), key=_fields_first)}
@@ -41,7 +38,7 @@ def write_products(folder: Path, store: ProductStore) -> int:
         pa.OSFile(str(folder / "attributes.arrow"), "wb") as sink,
         pa.ipc.new_file(sink, schema) as table,
     ):
-        for products in _batches(ids, store):
+        for products in _batches(ids, view):
             rows = [product.fields() for product in products]
             columns = [coder.encode([r.get(key) for r in rows]) for key, coder in encoders.items()]
             table.write(pa.record_batch(columns, schema=schema))
@@ -61,12 +58,12 @@ def _number_products(folder: Path) -> pa.Array:
         return encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.string())
 
 
-def _batches(ids: pa.Array, store: ProductStore) -> Iterator[list[Product]]:
-    """Yield the products in order; one that is gone has nothing but its id."""
+def _batches(ids: pa.Array, view: CatalogView) -> Iterator[list[Product]]:
+    """Yield the products in order."""
     for start in range(0, len(ids), _BATCH):
         wanted = ids.slice(start, _BATCH).to_pylist()
-        found = store.get_many(wanted)
-        yield [found[id_].product if id_ in found else Product(id_) for id_ in wanted]
+        found = view.get_many(wanted)
+        yield [found[id_].product for id_ in wanted]
 
 
 def _fields_first(item: tuple[str, Kind]) -> tuple[int, str]:
@@ -81,7 +78,7 @@ class _Encoder:
         self._kind = kind
         self._codes = None if kind.many or kind.is_number or kind.is_truth else kind.distinct
         self._dictionary = pa.array(list(self._codes or ()), pa.string())
-        scalar = pa.float64() if kind.is_number else pa.bool_() if kind.is_truth else pa.string()
+        scalar = {"number": pa.float64(), "truth": pa.bool_(), "text": pa.string()}[kind.holds]
         if self._codes is not None:
             self.type = pa.dictionary(pa.int32(), pa.string())
         else:
@@ -89,21 +86,12 @@ class _Encoder:
 
     def encode(self, values: list[AttributeValue | None]) -> pa.Array:
         """Return one row a value, null where there is none."""
+        kind = self._kind.holds
         if self._kind.many:
-            lists = [value if isinstance(value, tuple) else (value,) for value in values]
-            full = [[v for v in map(self._scalar, each) if v is not None] for each in lists]
-            return pa.array([each or None for each in full], self.type)
-        scalars = [self._scalar(None if isinstance(v, tuple) else v) for v in values]
+            lists = [v if v is None or isinstance(v, tuple) else (v,) for v in values]
+            return pa.array([as_kind(each, kind) for each in lists], self.type)
+        scalars = [as_kind(None if isinstance(v, tuple) else v, kind) for v in values]
         if self._codes is None:
             return pa.array(scalars, self.type)
         codes = pa.array([s if s is None else self._codes.get(str(s)) for s in scalars], pa.int32())
         return pa.DictionaryArray.from_arrays(codes, self._dictionary)
-
-    def _scalar(self, value: Scalar | None) -> Scalar | None:
-        if value is None:
-            return None
-        if self._kind.is_number:
-            return number_or_none(value)
-        if self._kind.is_truth:
-            return value if isinstance(value, bool) else None
-        return text_of(value) or None

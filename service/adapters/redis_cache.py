@@ -7,12 +7,8 @@ while, so that a dead server costs one timeout a second and not one a request.
 import time
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from service.core.errors import CacheError
-
-_TIMEOUT_SECONDS = 0.05
+from service.adapters.redis_client import make_client
 
 
 class RedisCache:
@@ -24,25 +20,14 @@ class RedisCache:
         """Prepare a pool of connections; nothing is opened yet.
 
         Args:
-            url: `redis://[:password@]host:port/db`, `rediss://` or `unix://`.
+            url: As `redis_client.make_client` takes it.
             ttl_seconds: How long a value is kept.
             rest_seconds: How long Redis is left alone after a failure.
 
         Raises:
             CacheError: The URL is none.
         """
-        try:
-            self._redis = redis.Redis.from_url(
-                url,
-                socket_timeout=_TIMEOUT_SECONDS,
-                socket_connect_timeout=_TIMEOUT_SECONDS,
-                retry=Retry(NoBackoff(), 0),
-                health_check_interval=0,
-            )
-            # An option that redis-py does not know shows only when a connection is made.
-            self._redis.connection_pool.make_connection()
-        except (ValueError, TypeError) as exc:
-            raise CacheError(f"not a Redis URL: {exc}") from exc
+        self._redis = make_client(url)
         self._ttl_seconds = ttl_seconds
         self._rest_seconds = rest_seconds
         self._down_until = 0.0

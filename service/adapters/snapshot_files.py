@@ -14,7 +14,8 @@ from service.adapters.half_vectors import HalfVectors, map_halves, write_halves
 from service.adapters.product_table import PRODUCT_FILES
 from service.core.errors import IndexCorruptError
 from service.core.manifest import SNAPSHOT_SCHEMA, SnapshotManifest
-from service.core.types import ProductStore, Vectors
+from service.core.store import CatalogView
+from service.core.types import Vectors
 
 INDEX, VECTORS, PRODUCTS = "index.faiss", "vectors.f16.npy", "products.arrow"
 FILES = (INDEX, VECTORS, PRODUCTS, *PRODUCT_FILES)
@@ -23,19 +24,19 @@ _HASHING_THREADS = 4
 _COLUMNS = pa.schema([("image_id", pa.string()), ("product_id", pa.string())])
 
 
-def write_rows(folder: Path, store: ProductStore, bundle_digest: str, dim: int) -> None:
-    """Stream the store's rows into vectors and table; raises OSError."""
+def write_rows(folder: Path, view: CatalogView, bundle_digest: str, dim: int) -> None:
+    """Stream the catalogue's rows into vectors and table; raises OSError."""
     with (
         pa.OSFile(str(folder / PRODUCTS), "wb") as sink,
         pa.ipc.new_file(sink, _COLUMNS) as table,
     ):
 
         def vectors() -> Iterator[Vectors]:
-            for part in store.rows(bundle_digest, _BATCH):
+            for part in view.rows(bundle_digest, _BATCH):
                 table.write(pa.record_batch([part.image_ids, part.product_ids], schema=_COLUMNS))
                 yield part.vectors
 
-        write_halves(folder / VECTORS, vectors(), store.count_rows(bundle_digest), dim)
+        write_halves(folder / VECTORS, vectors(), view.count_rows(bundle_digest), dim)
 
 
 def read_vectors(folder: Path) -> HalfVectors:

@@ -1,6 +1,6 @@
 """Versions of the index on disk: built beside, measured, verified, made current by one rename.
 
-    store's rows -> vectors.f16.npy, products.arrow -> centralised, if so asked
+    rows of a view -> vectors.f16.npy, products.arrow -> centralised, if so asked
                  -> index.faiss -> swept for its search point
                  -> attributes.arrow, product_rows.npy
                  -> manifest.json, checksums -> synced, renamed -> read back
@@ -42,7 +42,7 @@ from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest, Receipt, SearchPoint, SnapshotManifest
 from service.core.operating_points import choose
 from service.core.snapshot import Snapshot
-from service.core.types import ProductStore
+from service.core.store import CatalogView
 
 _KEEP = 3
 _NAME = re.compile(r"v\d{6,}")
@@ -105,12 +105,12 @@ class SnapshotFolder:
 
     def build(
         self,
-        store: ProductStore,
+        view: CatalogView,
         bundle: BundleManifest,
         receipt: Receipt,
         choice: IndexChoice = BY_SIZE,
     ) -> Snapshot:
-        """Write a new version from the store's vectors and read it back, not yet current.
+        """Write a new version from one moment of the catalogue and read it back, not yet current.
 
         Raises:
             StoreError: The folder cannot be written.
@@ -118,7 +118,7 @@ class SnapshotFolder:
             IndexCorruptError: What was written cannot be read back.
         """
         with self._writing():
-            version = self._write(store, bundle, receipt, choice)
+            version = self._write(view, bundle, receipt, choice)
         return self.load(version)
 
     def promote(self, version: int) -> None:
@@ -146,7 +146,7 @@ class SnapshotFolder:
             shutil.rmtree(self._folder(version), ignore_errors=True)
 
     def _write(
-        self, store: ProductStore, bundle: BundleManifest, receipt: Receipt, choice: IndexChoice
+        self, view: CatalogView, bundle: BundleManifest, receipt: Receipt, choice: IndexChoice
     ) -> int:
         version = max(self._versions(), default=0) + 1
         folder = self._folder(version)
@@ -154,7 +154,7 @@ class SnapshotFolder:
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
         try:
-            manifest = _build(building, version, store, bundle, receipt, choice)
+            manifest = _build(building, version, view, bundle, receipt, choice)
             (building / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
             for path in (*building.iterdir(), building):
                 sync(path)
@@ -182,15 +182,15 @@ class SnapshotFolder:
 def _build(
     folder: Path,
     version: int,
-    store: ProductStore,
+    view: CatalogView,
     bundle: BundleManifest,
     receipt: Receipt,
     choice: IndexChoice,
 ) -> SnapshotManifest:
     """Write every file but the manifest, and return that."""
-    sequence, digest = store.sequence(), bundle_digest(bundle)
-    write_rows(folder, store, digest, bundle.dim)
-    products = write_products(folder, store)
+    digest = bundle_digest(bundle)
+    write_rows(folder, view, digest, bundle.dim)
+    products = write_products(folder, view)
     vectors = read_vectors(folder)
     spec = spec_for(choice, len(vectors), bundle.dim)
     if choice.centralize:
@@ -205,6 +205,7 @@ def _build(
         dim=bundle.dim,
         rows=len(vectors),
         products=products,
+        index_asked=choice.kind,
         index_kind=spec.kind,
         index_factory=spec.factory,
         bytes_per_vector=round((folder / INDEX).stat().st_size / max(len(vectors), 1), 1),
@@ -212,7 +213,7 @@ def _build(
         operating_points=tuple(points),
         chosen=choose(points, choice.target_recall),
         centralize=choice.centralize,
-        sequence=sequence,
+        sequence=view.sequence(),
         built_at=datetime.now(UTC).isoformat(timespec="seconds"),
         files=digests(folder),
         receipt=receipt,

@@ -1,10 +1,13 @@
-"""One SQLite database file: WAL, synchronous=FULL, one writer, errors translated."""
+"""One SQLite database file: WAL, synchronous=FULL, one writer, errors translated.
+
+A schema is the sequence of its migrations: a new file runs them all, an older one those it lacks.
+"""
 
 import os
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -12,22 +15,25 @@ from service.core.errors import StoreError
 
 
 class SqliteFile:
-    """Opens the file when first used; creates its tables if it is new."""
+    """Opens the file when first used; makes it if there is none, brings it up if it is older."""
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
+    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
         """Remember where the database is.
 
         Args:
             path: The file; its folder is created.
-            schema: SQL that makes the tables of a new file.
-            version: Of the schema; a file of another version is refused.
+            migrations: SQL that brings a file from each version to the next, from 0, an empty one.
         """
         self._path = path
-        self._schema = schema
-        self._version = version
-        self._lock = threading.RLock()
+        self._migrations = migrations
+        self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the file has been made."""
+        return self._path.exists()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -44,28 +50,36 @@ class SqliteFile:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the writer inside a transaction that lasts until `commit` or `rollback`."""
-        with self._translated(), self._lock:
+        """Lend the writer for one transaction: durable at the end, taken back where it raises."""
+        with self._lock, self._translated():
             if self._writer is None:
                 self._writer = self._open()
-            if not self._writer.in_transaction:
-                self._writer.execute("BEGIN IMMEDIATE")
-            yield self._writer
+            with self.transaction(self._writer):
+                yield self._writer
 
-    def commit(self) -> None:
-        """Make all writes durable."""
-        with self._translated(), self._lock:
-            if self._writer is not None:
-                self._writer.commit()
+    @contextmanager
+    def alone(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection of its own, whose temporary tables nobody else sees."""
+        with self._translated(), closing(self._open()) as connection:
+            yield connection
 
-    def rollback(self) -> None:
-        """Take back the writes since the last commit."""
-        with self._translated(), self._lock:
-            if self._writer is not None:
-                self._writer.rollback()
+    @contextmanager
+    def transaction(self, db: sqlite3.Connection, *, writes: bool = True) -> Iterator[None]:
+        """Commit what is done inside, or take it back where it raises.
+
+        One that does not write sees one moment of the file, and may fill temporary tables.
+        """
+        with self._translated():
+            db.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            try:
+                yield
+                db.commit()
+            except BaseException:
+                db.rollback()
+                raise
 
     def close(self) -> None:
-        """Close every connection; uncommitted writes are taken back."""
+        """Close every connection."""
         with self._lock:
             if self._writer is not None:
                 self._writer.close()
@@ -87,12 +101,10 @@ class SqliteFile:
                 self._create()
         except OSError as exc:
             raise StoreError(f"{self._path.parent} cannot be written: {exc.strerror}") from exc
-        connection = sqlite3.connect(
-            self._path, timeout=30, isolation_level=None, check_same_thread=False
-        )
+        connection = _connect(self._path)
         try:
             connection.execute("PRAGMA synchronous=FULL")
-            self._check_schema(connection)
+            self._migrate(connection)
         except BaseException:
             connection.close()
             raise
@@ -105,21 +117,46 @@ class SqliteFile:
         """
         beside = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
         try:
-            with closing(sqlite3.connect(beside)) as connection:
+            with closing(_connect(beside)) as connection:
                 # Rows are a kilobyte and more; larger pages leave less of each one empty.
                 connection.execute("PRAGMA page_size=16384")
                 connection.execute("PRAGMA journal_mode=WAL")
-                connection.executescript(self._schema)
-                connection.execute(f"PRAGMA user_version={self._version}")
+                self._migrate(connection)
             with suppress(FileExistsError):
                 os.link(beside, self._path)
         finally:
             beside.unlink(missing_ok=True)
 
-    def _check_schema(self, connection: sqlite3.Connection) -> None:
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found != self._version:
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        """Bring an older file up; of several processes that would, one does and the others wait."""
+        if self._found(connection) == len(self._migrations):
+            return
+        with self.transaction(connection):
+            for migration in self._migrations[self._found(connection) :]:
+                for statement in _statements(migration):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={len(self._migrations)}")
+
+    def _found(self, connection: sqlite3.Connection) -> int:
+        """Return the version of the file; refuse one that is newer than what is known here."""
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(self._migrations):
             raise StoreError(
-                f"{self._path} has schema {found}, this Vitrine reads {self._version}: "
+                f"{self._path} has schema {version}, this Vitrine reads {len(self._migrations)}: "
                 "use the Vitrine that wrote it, or reindex into another data directory"
             )
+        return version
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script; `executescript` would commit before it begins."""
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if part.strip() and sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,292 +1,112 @@
-"""The catalogue in SQLite: products, their pictures, and vectors by (picture, bundle)."""
+"""The catalogue in SQLite: one file, read by many, written by turns.
 
-import json
+reads -> SqliteView | a reindex -> SqliteRun | a live write -> sqlite_writes
+"""
+
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
-from sqlite3 import Connection
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.adapters.sqlite_differences import known_downloads
 from service.adapters.sqlite_file import SqliteFile
-from service.core.types import AttributeValue, Product, StoredProduct, VectorRows
+from service.adapters.sqlite_rows import BUNDLE, keep_vectors
+from service.adapters.sqlite_runs import SqliteRun
+from service.adapters.sqlite_schema import MIGRATIONS
+from service.adapters.sqlite_view import SqliteView
+from service.adapters.sqlite_writes import apply
+from service.core.store import KnownDownload, Replay, Write, WriteResult
+from service.core.types import StoredProduct
 
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE products (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    title TEXT NOT NULL, category TEXT NOT NULL, brand TEXT NOT NULL, price REAL,
-    currency TEXT NOT NULL, availability TEXT NOT NULL, url TEXT NOT NULL,
-    attributes TEXT NOT NULL,
-    updated_at TEXT NOT NULL,
-    run INTEGER NOT NULL
-);
-CREATE TABLE product_images (
-    number INTEGER PRIMARY KEY,
-    product_id TEXT NOT NULL,
-    image_id BLOB NOT NULL,
-    position INTEGER NOT NULL,
-    run INTEGER NOT NULL,
-    UNIQUE (product_id, image_id)
-);
-CREATE TABLE bundles (number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE);
-CREATE TABLE embeddings (
-    bundle INTEGER NOT NULL,
-    image_id BLOB NOT NULL,
-    vector BLOB NOT NULL,
-    UNIQUE (bundle, image_id)
-);
-CREATE TABLE changes (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    product_id TEXT NOT NULL,
-    operation TEXT NOT NULL,
-    at TEXT NOT NULL
-);
-CREATE TABLE runs (number INTEGER PRIMARY KEY AUTOINCREMENT, began_at TEXT NOT NULL)
-"""
-_FIELDS = "id, title, category, brand, price, currency, availability, url, attributes"
-_BUNDLE = "(SELECT number FROM bundles WHERE digest = ?)"
-# Parameters are limited to 32,766; a list in one of them is not.
-_LISTED = "(SELECT value FROM json_each(?))"
+_FORGOTTEN_AT_ONCE = 10_000
 
 
 class SqliteStore:
-    """Satisfies `ProductStore`. One thread writes; any number read what is committed."""
+    """Satisfies `ProductStore`."""
 
     def __init__(self, path: Path) -> None:
-        self._file = SqliteFile(path, _SCHEMA, _VERSION)
+        self._file = SqliteFile(path, MIGRATIONS)
 
-    def begin_run(self) -> int:
-        """Return the number of a new run."""
+    @contextmanager
+    def run(self, bundle_digest: str, *, dry: bool = False) -> Iterator[SqliteRun]:
+        """Begin a reindex by this bundle; a dry one counts the same and writes nothing."""
+        with self._file.alone() as db:
+            yield SqliteRun(self._file, db, bundle_digest, dry=dry)
+
+    def write(
+        self,
+        writes: Sequence[Write],
+        bundle_digest: str,
+        vectors: Mapping[str, NDArray[np.float32]],
+    ) -> list[WriteResult]:
+        """Make live writes durable, all in one transaction, with the vectors they need."""
         with self._file.writing() as db:
-            run = db.execute("INSERT INTO runs (began_at) VALUES (?)", (_now(),)).lastrowid
-        self._file.commit()
-        assert run is not None  # SQLite gives every inserted row one
-        return run
+            keep_vectors(db, bundle_digest, vectors)
+            return [apply(db, write) for write in writes]
 
-    def put(self, product: Product, run: int) -> bool:
-        """Insert or update a product; return False where this run had it before and won."""
-        values = _values(product)
-        with self._file.writing() as db:
-            query = f"SELECT {_FIELDS}, run FROM products WHERE id = ?"
-            before = db.execute(query, (product.id,)).fetchone()
-            if before is not None and before[-1] == run:
-                return False
-            if before is not None and before[:-1] == values:
-                db.execute("UPDATE products SET run = ? WHERE id = ?", (run, product.id))
-                return True
-            db.execute(
-                f"INSERT INTO products ({_FIELDS}, updated_at, run)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET title = excluded.title,"
-                " category = excluded.category, brand = excluded.brand, price = excluded.price,"
-                " currency = excluded.currency, availability = excluded.availability,"
-                " url = excluded.url, attributes = excluded.attributes,"
-                " updated_at = excluded.updated_at, run = excluded.run",
-                (*values, _now(), run),
-            )
-            _log(db, product.id, "put")
-            return True
+    def replay(self, after: int, bundle_digest: str) -> Replay:
+        """Return what a snapshot built at sequence `after` lacks."""
+        with self.view() as view:
+            return view.replay(after, bundle_digest)
 
-    def add_image(self, product_id: str, image_id: str, run: int) -> None:
-        """Append a picture to a product, after those this run added before."""
-        image = bytes.fromhex(image_id)
-        with self._file.writing() as db:
-            added = db.execute(
-                "INSERT INTO product_images (product_id, image_id, position, run) VALUES (?, ?,"
-                " (SELECT COUNT(*) FROM product_images WHERE product_id = ? AND run = ?), ?)"
-                " ON CONFLICT (product_id, image_id) DO NOTHING",
-                (product_id, image, product_id, run, run),
-            ).rowcount
-            if added:
-                _log(db, product_id, "put")
-                return
-            db.execute(
-                "UPDATE product_images SET run = ?, position ="
-                " (SELECT COUNT(*) FROM product_images WHERE product_id = ? AND run = ?)"
-                " WHERE product_id = ? AND image_id = ? AND run <> ?",
-                (run, product_id, run, product_id, image, run),
-            )
+    @contextmanager
+    def view(self) -> Iterator[SqliteView]:
+        """Hold one moment of the catalogue."""
+        with self._file.reading() as db, self._file.transaction(db, writes=False):
+            view = SqliteView(db)
+            view.sequence()  # the moment is that of the first read
+            yield view
 
-    def finish_run(
-        self, run: int, *, incomplete: Collection[str] = (), delete_missing: bool
-    ) -> int:
-        """Drop pictures that the run replaced, and products it did not see if so asked."""
-        removed = 0
-        kept = json.dumps(list(incomplete))
-        with self._file.writing() as db:
-            replaced = (
-                "run <> ? AND product_id IN (SELECT product_id FROM product_images WHERE run = ?)"
-                " AND product_id NOT IN (SELECT value FROM json_each(?))"
-            )
-            db.execute(
-                "INSERT INTO changes (product_id, operation, at)"
-                f" SELECT DISTINCT product_id, 'put', ? FROM product_images WHERE {replaced}",
-                (_now(), run, run, kept),
-            )
-            db.execute(f"DELETE FROM product_images WHERE {replaced}", (run, run, kept))
-            if delete_missing:
-                db.execute(
-                    "INSERT INTO changes (product_id, operation, at)"
-                    " SELECT id, 'delete', ? FROM products WHERE run <> ?",
-                    (_now(), run),
-                )
-                removed = db.execute("DELETE FROM products WHERE run <> ?", (run,)).rowcount
-                db.execute(
-                    "DELETE FROM product_images WHERE product_id NOT IN (SELECT id FROM products)"
-                )
-        self._file.commit()
-        return removed
+    def embedded(self, image_ids: Collection[str], bundle_digest: str) -> set[str]:
+        """Return those of the pictures that have a vector by this bundle."""
+        query = f"SELECT 1 FROM embeddings WHERE bundle = {BUNDLE} AND image_id = ?"
+        with self._file.reading() as db, self._file.transaction(db, writes=False):
+            return {
+                image_id
+                for image_id in image_ids
+                if db.execute(query, (bundle_digest, bytes.fromhex(image_id))).fetchone()
+            }
 
-    def put_embeddings(
-        self, bundle_digest: str, vectors: Mapping[str, NDArray[np.float32]]
-    ) -> None:
-        """Keep a (dim,) vector for each image id; an existing one is left as it is."""
-        with self._file.writing() as db:
-            db.execute("INSERT OR IGNORE INTO bundles (digest) VALUES (?)", (bundle_digest,))
-            db.executemany(
-                "INSERT OR IGNORE INTO embeddings (bundle, image_id, vector)"
-                f" VALUES ({_BUNDLE}, ?, ?)",
-                (
-                    (bundle_digest, bytes.fromhex(image_id), vector.astype("<f4").tobytes())
-                    for image_id, vector in vectors.items()
-                ),
-            )
-
-    def has_embedding(self, image_id: str, bundle_digest: str) -> bool:
-        """Whether a committed vector of this picture by this bundle exists."""
-        query = f"SELECT 1 FROM embeddings WHERE bundle = {_BUNDLE} AND image_id = ?"
+    def downloads(self, urls: Collection[str]) -> dict[str, KnownDownload]:
+        """Return what was last found behind each URL, where anything was."""
         with self._file.reading() as db:
-            found = db.execute(query, (bundle_digest, bytes.fromhex(image_id))).fetchone()
-        return found is not None
-
-    def commit(self) -> None:
-        """Make all writes so far durable."""
-        self._file.commit()
-
-    def rollback(self) -> None:
-        """Take back the writes since the last commit."""
-        self._file.rollback()
-
-    def close(self) -> None:
-        """Close the database."""
-        self._file.close()
+            return known_downloads(db, urls)
 
     def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
         """Return those of the products that exist, by id."""
         with self._file.reading() as db:
-            return _stored(db, f"WHERE id IN {_LISTED}", (json.dumps(product_ids),))
+            return SqliteView(db).get_many(product_ids)
 
     def list_products(self, limit: int) -> list[StoredProduct]:
         """Return the first products by insertion."""
         with self._file.reading() as db:
-            return list(_stored(db, "ORDER BY number LIMIT ?", (limit,)).values())
+            return SqliteView(db).list_products(limit)
 
     def count_products(self) -> int:
         """How many products there are, with pictures or without."""
         with self._file.reading() as db:
-            count: int = db.execute("SELECT COUNT(*) FROM products").fetchone()[0]
-        return count
-
-    def count_rows(self, bundle_digest: str) -> int:
-        """How many (product, picture) pairs have a vector by this bundle."""
-        query = (
-            "SELECT COUNT(*) FROM product_images JOIN embeddings USING (image_id)"
-            f" WHERE bundle = {_BUNDLE}"
-        )
-        with self._file.reading() as db:
-            count: int = db.execute(query, (bundle_digest,)).fetchone()[0]
-        return count
-
-    def rows(self, bundle_digest: str, batch: int) -> Iterator[VectorRows]:
-        """Yield those pairs with their vectors, in insertion order, `batch` at a time."""
-        query = (
-            "SELECT number, image_id, product_id, vector"
-            " FROM product_images JOIN embeddings USING (image_id)"
-            f" WHERE bundle = {_BUNDLE} AND number > ? ORDER BY number LIMIT ?"
-        )
-        last = 0
-        while True:
-            with self._file.reading() as db:
-                found = db.execute(query, (bundle_digest, last, batch)).fetchall()
-            if not found:
-                return
-            last = found[-1][0]
-            yield VectorRows(
-                image_ids=[image.hex() for _, image, _, _ in found],
-                product_ids=[product for _, _, product, _ in found],
-                vectors=np.stack([np.frombuffer(row[3], dtype="<f4") for row in found]),
-            )
+            return SqliteView(db).count_products()
 
     def sequence(self) -> int:
-        """Number of the last committed write."""
+        """Number of the last committed write; asking makes no file."""
+        if not self._file.exists:
+            return 0
         with self._file.reading() as db:
-            last = db.execute("SELECT MAX(sequence) FROM changes").fetchone()[0]
-        return last or 0
+            return SqliteView(db).sequence()
 
+    def forget_changes(self, before: int) -> None:
+        """Drop the log of changes up to a sequence number, which no snapshot needs any more."""
+        some = "SELECT sequence FROM changes WHERE sequence <= ? ORDER BY sequence LIMIT ?"
+        forgotten = 1
+        while forgotten:  # in short transactions, so that a live write never waits long
+            with self._file.writing() as db:
+                forgotten = db.execute(
+                    f"DELETE FROM changes WHERE sequence IN ({some})",
+                    (before, _FORGOTTEN_AT_ONCE),
+                ).rowcount
 
-def _values(product: Product) -> tuple[str | float | None, ...]:
-    attributes = json.dumps(dict(product.attributes), sort_keys=True, ensure_ascii=False)
-    return (
-        product.id,
-        product.title,
-        product.category,
-        product.brand,
-        product.price,
-        product.currency,
-        product.availability,
-        product.url,
-        attributes,
-    )
-
-
-def _stored(db: Connection, where: str, values: Sequence[object]) -> dict[str, StoredProduct]:
-    query = (
-        f"SELECT {_FIELDS}, updated_at, (SELECT group_concat(hex(image_id)) FROM"
-        " (SELECT image_id FROM product_images WHERE product_id = id ORDER BY position))"
-        f" FROM products {where}"
-    )
-    return {
-        row[0]: StoredProduct(
-            product=_product(row),
-            image_ids=tuple(row[10].lower().split(",")) if row[10] else (),
-            updated_at=row[9],
-        )
-        for row in db.execute(query, tuple(values))
-    }
-
-
-def _product(row: tuple[Any, ...]) -> Product:
-    id_, title, category, brand, price, currency, availability, url, attributes = row[:9]
-    return Product(
-        id=id_,
-        title=title,
-        category=category,
-        brand=brand,
-        price=price,
-        currency=currency,
-        availability=availability,
-        url=url,
-        attributes=_attributes(attributes),
-    )
-
-
-def _attributes(text: str) -> dict[str, AttributeValue]:
-    return {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in json.loads(text).items()
-    }
-
-
-def _log(db: Connection, product_id: str, operation: str) -> None:
-    db.execute(
-        "INSERT INTO changes (product_id, operation, at) VALUES (?, ?, ?)",
-        (product_id, operation, _now()),
-    )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    def close(self) -> None:
+        """Close the database."""
+        self._file.close()

@@ -8,14 +8,19 @@ from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from service import __version__
+from service.api.auth import Authenticate
 from service.api.errors import install_error_handlers
 from service.api.health import make_health_routes
 from service.api.limits import Admission, BodyLimit
 from service.api.metrics import Metrics
 from service.api.observe import Observe
 from service.api.openapi import DescribedApp
-from service.api.routes import make_catalog_routes, make_search_routes
+from service.api.product_routes import BULK_PATH, make_product_routes
+from service.api.rate_limits import RateLimit
+from service.api.routes import make_picture_routes, make_search_routes
 from service.api.serving import Serving
+from service.core.access import Keyring
+from service.core.rates import Buckets
 
 _WEB = Path(__file__).parents[1] / "web"
 _PAGE_HEADERS = {
@@ -27,13 +32,22 @@ _PAGE_HEADERS = {
 }
 
 
-def create_app(serving: Serving, *, max_image_bytes: int, max_in_flight: int = 256) -> FastAPI:
+def create_app(
+    serving: Serving,
+    *,
+    max_image_bytes: int,
+    max_in_flight: int = 256,
+    keys: Keyring | None = None,
+    buckets: Buckets | None = None,
+) -> FastAPI:
     """Build the app.
 
     Args:
         serving: The parts of this process, opened and closed by the caller.
         max_image_bytes: Of one picture; a body may be as large as that in base64.
-        max_in_flight: Searches at once, waiting ones included.
+        max_in_flight: Searches and writes at once, waiting ones included.
+        keys: Who may do what; without any, everyone may.
+        buckets: How often each key may ask; without, as often as it likes.
     """
     max_body_bytes = max_image_bytes * 4 // 3 + 65_536
     metrics = Metrics(serving)
@@ -42,12 +56,17 @@ def create_app(serving: Serving, *, max_image_bytes: int, max_in_flight: int = 2
         version=__version__,
         summary="Visual product search: what do we sell that looks like this picture?",
     )
-    app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
+    app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes, unlimited=(BULK_PATH,))
+    if buckets is not None:
+        app.add_middleware(RateLimit, buckets=buckets)
+    if keys:
+        app.add_middleware(Authenticate, keys=keys)
     app.add_middleware(Observe, metrics=metrics)
     install_error_handlers(app)
     admission = Admission(max_in_flight)
     app.include_router(make_search_routes(serving, metrics, admission, max_body_bytes))
-    app.include_router(make_catalog_routes(serving))
+    app.include_router(make_product_routes(serving, metrics, admission, max_body_bytes))
+    app.include_router(make_picture_routes(serving))
     app.include_router(make_health_routes(serving, metrics))
 
     @app.get("/", include_in_schema=False)

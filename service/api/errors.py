@@ -1,6 +1,8 @@
 """The one table from error to HTTP status, and problem+json (RFC 9457) for every failure."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -21,6 +23,7 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.InvalidQueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.InvalidFilterError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ProductNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.RevisionError: HTTPStatus.PRECONDITION_FAILED,
     errors.ImageNotFoundError: HTTPStatus.NOT_FOUND,
     errors.CatalogSourceError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.FetchError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -30,6 +33,10 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.IndexRefusedError: HTTPStatus.CONFLICT,
     errors.BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BundleMismatchError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.SettingsError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.UnauthorizedError: HTTPStatus.UNAUTHORIZED,
+    errors.ForbiddenError: HTTPStatus.FORBIDDEN,
+    errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ProviderUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ReindexFailedError: HTTPStatus.CONFLICT,
@@ -55,12 +62,24 @@ _NAMES_FILES: dict[type[errors.VitrineError], str] = {
     errors.StoreError: "the catalogue database refused; the service's log says why",
     errors.BundleError: "the model bundle cannot be used; the service's log says why",
 }
+_MAX_LISTED = 10
 _log = structlog.get_logger()
 
 
 def public_detail(exc: errors.VitrineError) -> str:
     """Return what a caller may know of an error: all but the files of this machine."""
     return _NAMES_FILES.get(type(exc), str(exc))
+
+
+def validation_detail(found: Sequence[Any]) -> str:
+    """Say what is wrong where, of errors as pydantic lists them."""
+    parts = []
+    for error in found[:_MAX_LISTED]:
+        where = ".".join(str(part)[:100] for part in error["loc"] if part != "body") or "body"
+        parts.append(f"{where}: {error['msg'].removeprefix('Value error, ')}")
+    if len(found) > _MAX_LISTED:
+        parts.append(f"and {len(found) - _MAX_LISTED} more")
+    return "; ".join(parts)
 
 
 def problem(request: Request, status: HTTPStatus, code: str, detail: str) -> JSONResponse:
@@ -100,11 +119,7 @@ async def _on_vitrine_error(request: Request, exc: Exception) -> JSONResponse:
 
 async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
-    parts = []
-    for error in exc.errors():
-        where = ".".join(str(part) for part in error["loc"] if part != "body") or "body"
-        parts.append(f"{where}: {error['msg']}")
-    detail = "; ".join(parts)
+    detail = validation_detail(exc.errors())
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_query", detail)
 
 

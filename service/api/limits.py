@@ -1,6 +1,6 @@
-"""What a process takes on: how large a body, how many searches at once; more is refused at once."""
+"""What a process takes on: how large a body, how much at once; more is refused at once."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -12,7 +12,7 @@ from service.core.errors import OverloadedError
 
 
 class Admission:
-    """Counts searches from before their body is read; used on the event loop alone."""
+    """Counts requests from before their body is read; used on the event loop alone."""
 
     def __init__(self, max_in_flight: int) -> None:
         self._max_in_flight = max_in_flight
@@ -41,13 +41,15 @@ class BodyLimit:
     stands inside `Observe`, which gives the request its id.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, unlimited: Collection[str] = ()) -> None:
+        """Guard an app; the addresses in `unlimited` read what they are sent bit by bit."""
         self._app = app
+        self._unlimited = frozenset(unlimited)
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
-        if scope["type"] == "http":
+        if scope["type"] == "http" and scope["path"] not in self._unlimited:
             request = Request(scope)
             declared = request.headers.get("content-length", "")
             if declared.isdecimal() and int(declared) > self._max_body_bytes:

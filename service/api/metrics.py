@@ -40,6 +40,12 @@ class Metrics:
             ["result"],
             registry=self._registry,
         )
+        self._bulk = Counter(
+            "vitrine_bulk_lines_total",
+            "Lines of bulk writes.",
+            ["status"],
+            registry=self._registry,
+        )
         self._degraded = Counter(
             "vitrine_degraded_total",
             "Answers given while something was not working.",
@@ -55,7 +61,22 @@ class Metrics:
             registry=self._registry,
         )
         self._rows = Gauge(
-            "vitrine_index_rows", "Pictures in the index being served.", registry=self._registry
+            "vitrine_index_rows", "Pictures that may be found.", registry=self._registry
+        )
+        self._delta_rows = Gauge(
+            "vitrine_index_delta_rows",
+            "Pictures written since the snapshot was built, searched beside it.",
+            registry=self._registry,
+        )
+        self._dead_rows = Gauge(
+            "vitrine_index_dead_rows",
+            "Pictures passed over, since their products were changed or deleted.",
+            registry=self._registry,
+        )
+        self._behind = Gauge(
+            "vitrine_index_behind",
+            "1 while writes are not being shown, because the catalogue cannot be read.",
+            registry=self._registry,
         )
         info = Gauge(
             "vitrine_encoder_info",
@@ -79,10 +100,18 @@ class Metrics:
         for part in answer.degraded:
             self._degraded.labels(part).inc()
 
+    def count_bulk_line(self, status: int) -> None:
+        """Count one line of a bulk write."""
+        self._bulk.labels(str(status)).inc()
+
     def render(self) -> bytes:
         """Return the exposition text."""
-        manifest = self._serving.live.served
-        self._version.set(manifest.version if manifest else 0)
-        self._rows.set(manifest.rows if manifest else 0)
-        self._refused.set(self._serving.live.problem is not None)
+        live = self._serving.live
+        view = live.served
+        self._version.set(view.manifest.version if view else 0)
+        self._rows.set(view.rows if view else 0)
+        self._delta_rows.set(view.delta_rows if view else 0)
+        self._dead_rows.set(view.dead_rows if view else 0)
+        self._refused.set(live.refusal is not None)
+        self._behind.set(live.lag is not None)
         return generate_latest(self._registry)

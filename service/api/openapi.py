@@ -1,23 +1,28 @@
 """What OpenAPI says of the service, where FastAPI cannot see it: `/openapi.json` and `/docs`.
 
-The body of a search is read by hand (`queries.py`), and every failure is one Problem.
+Bodies are read by hand (`queries.py`, `product_body.py`), and every failure is one Problem.
 """
 
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
 
+from service.api.bulk_schemas import BulkLineIn, BulkStatusOut
+from service.api.product_schemas import ProductIn, ProductPatchIn
 from service.api.schemas import Problem
 from service.api.search_request import SearchRequest
 
 _PICTURE = "/9j/4AAQSkZJRgABAQ..."
 _MEANINGS = {
     404: "There is no such thing.",
+    412: "The product is not at the revision that the request expects.",
     413: "The body or the picture is larger than the service accepts.",
-    415: "Neither multipart nor JSON, or a picture that is neither JPEG, PNG nor WebP.",
+    415: "A body of another media type, or a picture that is neither JPEG, PNG nor WebP.",
     422: "The request cannot be answered as asked, or the picture is damaged.",
-    429: "Too many searches are in progress; `Retry-After` says when to come back.",
-    503: "There is no index to answer from, or it is damaged or of another model.",
+    429: "Too much is in progress; `Retry-After` says when to come back.",
+    503: "There is no index to answer from, it is damaged or of another model, or the catalogue "
+    "cannot be written.",
 }
 
 
@@ -27,8 +32,17 @@ class DescribedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description."""
         description = super().openapi()
-        description["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        schemas = description["components"]["schemas"]
+        for name, schema in _unseen()["$defs"].items():
+            schemas.setdefault(name, schema)
         return description
+
+
+def _unseen() -> dict[str, Any]:
+    """Return the schemas that routes refer to by name, and what these refer to."""
+    models = (Problem, ProductIn, ProductPatchIn, BulkLineIn, BulkStatusOut)
+    template = "#/components/schemas/{model}"
+    return models_json_schema([(m, "validation") for m in models], ref_template=template)[1]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -1,7 +1,5 @@
 """The body of a search, multipart or JSON, to a picture and what is asked of it."""
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +9,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from service.api.base64_text import decode_base64
 from service.api.search_request import SearchRequest
 from service.core.errors import InvalidQueryError
 from service.pipeline.selecting import SearchOptions
@@ -97,14 +96,5 @@ def _from_fields(fields: dict[str, Any], data: bytes | None) -> PictureQuery:
         raise RequestValidationError(exc.errors()) from exc
     options = parsed.options()
     if data is None:
-        data = _decode_base64(parsed.image_base64)
+        data = decode_base64(parsed.image_base64)
     return PictureQuery(data, parsed.limit, options, parsed.explain)
-
-
-def _decode_base64(text: str) -> bytes:
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise InvalidQueryError(f"`image_base64` is not base64: {exc}") from exc

@@ -3,47 +3,25 @@
 import asyncio
 import re
 import time
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service.api.errors import public_detail
 from service.api.limits import Admission
 from service.api.metrics import Metrics
 from service.api.openapi import SEARCH_BODY, problems
 from service.api.queries import read_query
-from service.api.schemas import (
-    MAX_LIMIT,
-    BundleOut,
-    IndexOut,
-    ProductOut,
-    ProductsOut,
-    SearchResponse,
-)
+from service.api.schemas import BundleOut, IndexOut, SearchResponse
 from service.api.serving import Serving
-from service.core.errors import ImageNotFoundError, ProductNotFoundError
+from service.core.errors import ImageNotFoundError
 
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-def make_catalog_routes(serving: Serving) -> APIRouter:
-    """Build the routes that show products and their pictures."""
+def make_picture_routes(serving: Serving) -> APIRouter:
+    """Build the route that shows pictures."""
     router = APIRouter(prefix="/v1")
-
-    @router.get("/products", summary="Some products of the catalogue", responses=problems(422))
-    def list_products(
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Products wanted.")] = 20,
-    ) -> ProductsOut:
-        return ProductsOut(products=[ProductOut.of(p) for p in serving.store.list_products(limit)])
-
-    # A path, since the ids of a folder of pictures have slashes.
-    @router.get("/products/{product_id:path}", summary="One product", responses=problems(404))
-    def get_product(product_id: str) -> ProductOut:
-        stored = serving.store.get_many([product_id]).get(product_id)
-        if stored is None:
-            raise ProductNotFoundError(f"no product {product_id!r} in the catalogue")
-        return ProductOut.of(stored)
 
     @router.get(
         "/images/{image_id}",
@@ -94,16 +72,19 @@ def make_search_routes(
 
     @router.get("/index", summary="The index being served", responses=problems(503))
     def get_index() -> IndexOut:
-        manifest = serving.live.snapshot().manifest
+        view = serving.live.snapshot()
+        manifest = view.manifest
         encoder = serving.encoder
         problem = serving.live.problem
         return IndexOut(
             version=manifest.version,
             built_at=manifest.built_at,
-            rows=manifest.rows,
-            products=manifest.products,
+            rows=view.rows,
+            products=view.products,
             index_factory=manifest.index_factory,
-            sequence=manifest.sequence,
+            sequence=view.sequence,
+            delta_rows=view.delta_rows,
+            dead_rows=view.dead_rows,
             bundle=BundleOut(
                 name=encoder.manifest.name,
                 version=encoder.manifest.version,

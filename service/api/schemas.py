@@ -36,7 +36,7 @@ class ProductOut(BaseModel):
     url: str = Field(description="The product's page in the shop.")
     attributes: dict[str, Any] = Field(description="Every other column of the catalogue.")
     images: list[ImageOut]
-    updated_at: str = Field(description="When a reindex last changed it, ISO 8601.")
+    updated_at: str = Field(description="When it last changed, ISO 8601.")
 
     @classmethod
     def of(cls, stored: StoredProduct) -> "ProductOut":
@@ -69,12 +69,18 @@ class IndexRef(BaseModel):
     version: int
     built_at: str = Field(description="ISO 8601.")
     bundle: str = Field(description="Name of the model bundle.")
+    sequence: int = Field(
+        description="Number of a write to the catalogue; every live write up to it is seen."
+    )
 
     @classmethod
-    def of(cls, manifest: SnapshotManifest) -> "IndexRef":
-        """Name a snapshot."""
+    def of(cls, manifest: SnapshotManifest, sequence: int) -> "IndexRef":
+        """Name a snapshot, and how much of what was written since was seen beside it."""
         return cls(
-            version=manifest.version, built_at=manifest.built_at, bundle=manifest.bundle_name
+            version=manifest.version,
+            built_at=manifest.built_at,
+            bundle=manifest.bundle_name,
+            sequence=sequence,
         )
 
 
@@ -180,7 +186,7 @@ class SearchResponse(BaseModel):
         return cls(
             request_id=request_id,
             image_id=answer.image_id,
-            index=IndexRef.of(answer.index),
+            index=IndexRef.of(answer.index, answer.sequence),
             total=len(answer.results),
             took_ms=round(took_ms, 3),
             timings=answer.timings,
@@ -204,14 +210,25 @@ class BundleOut(BaseModel):
 class IndexOut(BaseModel):
     """The index a process serves."""
 
-    version: int
+    version: int = Field(description="Of the snapshot; 0 before the first reindex.")
     built_at: str
-    rows: int = Field(description="Pictures.")
-    products: int
+    rows: int = Field(description="Pictures that may be found.")
+    products: int = Field(description="Products that may be found.")
     index_factory: str = Field(description="Kind of the index, as FAISS names it.")
-    sequence: int = Field(description="Number of the catalogue's last write when it was built.")
+    sequence: int = Field(
+        description="Number of a write to the catalogue; every live write up to it is seen."
+    )
+    delta_rows: int = Field(
+        description="Pictures written since the snapshot was built, searched beside it."
+    )
+    dead_rows: int = Field(
+        description="Pictures passed over, in the snapshot or beside it, since their products were "
+        "changed or deleted."
+    )
     bundle: BundleOut
-    problem: str | None = Field(description="Why a newer version is not being served, if so.")
+    problem: str | None = Field(
+        description="Why this is not the newest version with every write, if so."
+    )
 
 
 class HealthOut(BaseModel):

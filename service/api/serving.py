@@ -3,14 +3,21 @@
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from service.core.types import Encoder, ProductStore, ThumbnailStore
+from service.core.store import ProductStore, ThumbnailStore
+from service.core.types import Encoder
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.search import Search
+from service.pipeline.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The parts of a serving process; `searchers` are the threads that searches run in."""
+    """The parts of a serving process.
+
+    Attributes:
+        searchers: Threads that searches run in.
+        writers: Threads that writes run in.
+    """
 
     search: Search
     live: LiveIndex
@@ -18,3 +25,5 @@ class Serving:
     thumbnails: ThumbnailStore
     encoder: Encoder
     searchers: Executor
+    writing: Writing
+    writers: Executor

@@ -12,7 +12,7 @@ import uvicorn
 
 from service.adapters.catalog_sources import open_source
 from service.cli.options import settings_with
-from service.cli.reindex import run_reindex, show_receipt
+from service.cli.reindex import run_reindex, show_report
 from service.cli.serve import make_app, run_server
 from service.demo.catalog import encode, write_catalog
 from service.demo.contact_sheet import contact_sheet
@@ -44,8 +44,8 @@ def demo(
     if render_only:
         return
     settings = settings_with(data_dir=data_dir, port=0 if once else port)
-    outcome = run_reindex(settings, open_source(catalog, columns={}), ReindexOptions())
-    show_receipt(outcome, data_dir)
+    report = run_reindex(settings, open_source(catalog, columns={}), ReindexOptions())
+    show_report(report, data_dir)
     if once:
         _search_once(settings, queries[0])
         return

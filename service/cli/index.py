@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from service.cli.compact import compact
 from service.cli.options import (
+    AsJson,
     Bundle,
     DataDir,
     Golden,
@@ -14,19 +16,23 @@ from service.cli.options import (
     MinGolden,
     console,
     gate_options,
+    given_version,
     settings_with,
 )
+from service.cli.report import report
 from service.core.errors import IndexUnavailableError
 from service.core.manifest import SnapshotManifest
 from service.pipeline.gate import Check, inspect, require
+from service.pipeline.promoting import promote as promote_version
 from service.wiring import alone_in, inspecting, snapshots
 
 app = typer.Typer(
-    help="List, look at, verify, promote, roll back and prune versions of the index.",
+    help="List, look at, verify, promote, roll back, compact and prune versions of the index.",
     no_args_is_help=True,
 )
+app.command()(compact)
+app.command()(report)
 Version = Annotated[int | None, typer.Argument(help="A version. [default: the serving one]")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
@@ -60,7 +66,7 @@ def list_versions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def show(version: Version = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show what one version says of itself, with every operating point that was measured."""
     folder = snapshots(settings_with(data_dir=data_dir))
-    manifest = folder.manifest(_given(version, folder.current()))
+    manifest = folder.manifest(given_version(version, folder.current()))
     if as_json:
         typer.echo(manifest.model_dump_json())
         return
@@ -89,7 +95,7 @@ def show(version: Version = None, data_dir: DataDir = None, as_json: AsJson = Fa
 def verify(version: Version = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Read every byte of a version and compare it with its checksums."""
     folder = snapshots(settings_with(data_dir=data_dir))
-    manifest = folder.load(_given(version, folder.current())).manifest
+    manifest = folder.load(given_version(version, folder.current())).manifest
     if as_json:
         typer.echo(json.dumps({"version": manifest.version, "files": manifest.files}))
     else:
@@ -110,27 +116,32 @@ def promote(
     """Put a version in service if it passes the gate; serving processes swap within a second."""
     settings = settings_with(data_dir=data_dir, bundle=bundle)
     options = gate_options(min_coverage, golden, min_golden)
-    folder = snapshots(settings)
-    with inspecting(settings, embeds=bool(options.golden)) as (store, encoder):
-        checks = inspect(folder.load(version), store, encoder, options)
-    if not as_json:
-        _show_checks(checks)
-    if not force:
-        require(checks, version)
-    folder.promote(version)
+    with (
+        alone_in(settings) as folder,
+        inspecting(settings, embeds=bool(options.golden)) as (store, encoder),
+    ):
+        with store.view() as view:
+            checks = inspect(folder.load(version), view, encoder, options)
+        if not as_json:
+            _show_checks(checks)
+        if not force:
+            require(checks, version)
+        promote_version(folder, store, version)
     _say_serving(version, as_json=as_json)
 
 
 @app.command()
 def rollback(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Put the version in service that served before this one."""
-    folder = snapshots(settings_with(data_dir=data_dir))
-    before = folder.history()[1:2]
-    if not before:
-        raise IndexUnavailableError("no version served before this one: see `vitrine index list`")
-    folder.load(before[0])
-    version = folder.roll_back()
-    assert version is not None  # there was one a moment ago
+    with alone_in(settings_with(data_dir=data_dir)) as folder:
+        before = folder.history()[1:2]
+        if not before:
+            raise IndexUnavailableError(
+                "no version served before this one: see `vitrine index list`"
+            )
+        folder.load(before[0])
+        version = folder.roll_back()
+    assert version is not None  # nobody else could change that meanwhile
     _say_serving(version, as_json=as_json)
 
 
@@ -151,12 +162,6 @@ def prune(
     else:
         names = ", ".join(f"v{version:06d}" for version in removed)
         typer.echo(f"removed {names}" if removed else "nothing to remove")
-
-
-def _given(version: int | None, current: int | None) -> int:
-    if version is None and current is None:
-        raise IndexUnavailableError("nothing serves yet: run `vitrine reindex SOURCE`")
-    return version if version is not None else current or 0
 
 
 def _state(manifest: SnapshotManifest, history: tuple[int, ...]) -> str:

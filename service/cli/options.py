@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from service.adapters.golden_file import read_golden
+from service.core.errors import IndexUnavailableError
 from service.pipeline.gate import GateOptions
 from service.settings import Settings
 
@@ -31,6 +32,8 @@ Golden = Annotated[
 MinGolden = Annotated[
     str, typer.Option(help="Share of the golden queries that must find what is expected.")
 ]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def gate_options(min_coverage: str, golden: Path | None, min_golden: str) -> GateOptions:
@@ -56,6 +59,17 @@ def share(option: str, text: str) -> float:
     if not 0 <= value <= 1:
         raise typer.BadParameter(f"{option} must be between 0% and 100%, not {text!r}")
     return value
+
+
+def given_version(version: int | None, current: int | None) -> int:
+    """Return the version that was asked for, or else the serving one.
+
+    Raises:
+        IndexUnavailableError: None was, and none serves.
+    """
+    if version is None and current is None:
+        raise IndexUnavailableError("nothing serves yet: run `vitrine reindex SOURCE`")
+    return version if version is not None else current or 0
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.progress import (
@@ -16,8 +17,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from service.adapters.catalog_cells import moment
 from service.adapters.catalog_columns import parse_mapping
 from service.adapters.catalog_sources import open_source
+from service.adapters.run_records import as_json as report_as_json
 from service.cli.options import (
     MOST_NEIGHBOURS,
     Bundle,
@@ -32,9 +35,10 @@ from service.cli.options import (
 )
 from service.core.errors import ReindexFailedError
 from service.core.index_choice import BY_SIZE, IndexChoice
+from service.core.receipts import RunEnd, RunReport
 from service.core.types import CatalogSource, Failure
 from service.pipeline.preparing import ThumbnailPolicy
-from service.pipeline.reindex import Outcome, ReindexOptions
+from service.pipeline.reindex import ReindexOptions
 from service.settings import Settings
 from service.wiring import image_limits, reindexing
 
@@ -56,6 +60,16 @@ def reindex(
     ] = "1%",
     delete_missing: Annotated[
         bool, typer.Option(help="Remove products that the source no longer has.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Leave rows alone that are older, ISO 8601; needs a column `updated_at`, or "
+            "--map updated_at=COLUMN."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what a run would do, and write nothing.")
     ] = False,
     thumbnails: Annotated[
         ThumbnailPolicy,
@@ -89,6 +103,8 @@ def reindex(
     options = ReindexOptions(
         max_failed=share("--max-failed", max_failed),
         delete_missing=delete_missing,
+        since=_moment(since),
+        dry_run=dry_run,
         thumbnails=thumbnails,
         limits=image_limits(settings),
         index=IndexChoice(settings.index, target_recall, centralize),
@@ -96,15 +112,16 @@ def reindex(
     )
     catalog = open_source(source, columns=parse_mapping(columns or []))
     try:
-        outcome = run_reindex(settings, catalog, options)
+        report = run_reindex(settings, catalog, options)
     except ReindexFailedError as exc:
         _show_failures(exc.failures)
-        typer.secho(f"vitrine: {exc}", fg="red", err=True)
-        raise typer.Exit(1) from exc
-    show_receipt(outcome, settings.data_dir, as_json=as_json)
+        _refuse(str(exc))
+    show_report(report, settings.data_dir, as_json=as_json)
+    if report.why:
+        _refuse(report.why)
 
 
-def run_reindex(settings: Settings, catalog: CatalogSource, options: ReindexOptions) -> Outcome:
+def run_reindex(settings: Settings, catalog: CatalogSource, options: ReindexOptions) -> RunReport:
     """Reindex behind a progress bar on stderr."""
     bar = Progress(
         TextColumn("{task.description}"),
@@ -114,49 +131,76 @@ def run_reindex(settings: Settings, catalog: CatalogSource, options: ReindexOpti
         TimeRemainingColumn(),
         console=console(stderr=True),
     )
-    with reindexing(settings, options.index) as flow, bar:
-        task = bar.add_task("indexing", total=catalog.total)
+    with reindexing(settings, options.index, dry=options.dry_run) as flow, bar:
+        task = bar.add_task("looking" if options.dry_run else "indexing", total=catalog.total)
         return flow.run(catalog, options, lambda rows: bar.advance(task, rows))
 
 
-def show_receipt(outcome: Outcome, data_dir: Path, *, as_json: bool = False) -> None:
+def show_report(report: RunReport, data_dir: Path, *, as_json: bool = False) -> None:
     """Print what a run did; the counts on stdout, the failures on stderr."""
-    receipt, version = outcome.receipt, outcome.snapshot.manifest.version
     if as_json:
-        failures = [
-            {"product_id": f.product_id, "image": f.image, "code": f.code, "reason": f.reason}
-            for f in outcome.failures
-        ]
-        typer.echo(json.dumps({"version": version, **receipt.model_dump(), "failures": failures}))
+        typer.echo(json.dumps(report_as_json(report)))
         return
-    table = Table(
-        "what", "count", title=f"index v{version:06d} in {data_dir}", title_justify="left"
-    )
+    receipt = report.receipt
+    table = Table("what", "count", title=_title(report, data_dir), title_justify="left")
     table.columns[1].justify = "right"
     rows = {
         "products": receipt.products,
+        "  new": receipt.new,
+        "  changed": receipt.changed,
+        "products removed": receipt.removed,
         "pictures seen": receipt.seen,
         "  embedded": receipt.embedded,
         "  reused": receipt.reused,
         "  failed": receipt.failed,
-        "products removed": receipt.removed_products,
-        "pictures in the index": outcome.snapshot.manifest.rows,
     }
-    chosen = outcome.snapshot.manifest.chosen
     for what, count in rows.items():
         table.add_row(what, f"{count:,}")
-    table.add_row("index", outcome.snapshot.manifest.index_kind)
-    table.add_row("  recall@10", f"{chosen.recall:.4f}")
-    table.add_row("  ms a query", f"{chosen.milliseconds:.3f}")
+    if report.version is not None:
+        table.add_row("pictures in the index", f"{report.rows:,}")
+        table.add_row("index", report.index_kind)
+    if report.chosen is not None:
+        table.add_row("  recall@10", f"{report.chosen.recall:.4f}")
+        table.add_row("  ms a query", f"{report.chosen.milliseconds:.3f}")
+    if receipt.coverage is not None:
+        table.add_row("coverage", f"{receipt.coverage:.2%}")
     table.add_row("seconds", f"{receipt.seconds:.1f}")
     console().print(table)
-    _show_failures(outcome.failures)
+    _show_failures(report.failures, report.failures_file, receipt.failed)
 
 
-def _show_failures(failures: Sequence[Failure]) -> None:
+def _refuse(why: str) -> NoReturn:
+    typer.secho(f"vitrine: {why}", fg="red", err=True)
+    raise typer.Exit(1)
+
+
+def _moment(text: str | None) -> datetime | None:
+    found = moment(text)
+    if text is not None and found is None:
+        raise typer.BadParameter(
+            f"--since takes a date or a time, as 2024-05-01 or 2024-05-01T08:00Z, not {text!r}"
+        )
+    return found
+
+
+def _title(report: RunReport, data_dir: Path) -> str:
+    match report.end:
+        case RunEnd.DRY:
+            return f"dry run: what a reindex of {data_dir} would do; nothing was written"
+        case RunEnd.UNCHANGED:
+            return f"nothing changed: index v{report.version:06d} in {data_dir} serves on"
+    return f"index v{report.version:06d} in {data_dir}"
+
+
+def _show_failures(
+    failures: Sequence[Failure], kept_in: str | None = None, count: int | None = None
+) -> None:
     stderr = console(stderr=True)
     for failure in failures[:_SHOWN_FAILURES]:
         line = f"failed: {failure.product_id} ({failure.image}): {failure.reason}"
         stderr.print(line, style="yellow", soft_wrap=True)
-    if len(failures) > _SHOWN_FAILURES:
-        stderr.print(f"... and {len(failures) - _SHOWN_FAILURES} more; --json lists all")
+    more = (len(failures) if count is None else count) - _SHOWN_FAILURES
+    if more > 0:
+        stderr.print(f"... and {more:,} more", soft_wrap=True)
+    if kept_in:
+        stderr.print(f"every failure with its reason: {kept_in}", soft_wrap=True)

@@ -1,7 +1,9 @@
 """`vitrine serve`: the REST service."""
 
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import structlog
 import typer
@@ -11,8 +13,13 @@ from fastapi import FastAPI
 from service.api.app import create_app
 from service.api.serving import Serving
 from service.cli.options import Bundle, DataDir, settings_with
+from service.core.access import Keyring
+from service.core.rates import Buckets
 from service.settings import Settings
-from service.wiring import serving
+from service.wiring import compacting_beside, make_keyring, rate_limiting, serving
+
+_GRACE_SECONDS = 10
+"""That requests may take once the process is told to stop: a bulk write may be without end."""
 
 
 def serve(
@@ -20,29 +27,54 @@ def serve(
     bundle: Bundle = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. [8000]")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen beyond this machine without any key.")
+    ] = False,
 ) -> None:
     """Serve searches over REST, and a page to try them at /."""
-    run_server(settings_with(data_dir=data_dir, bundle=bundle, host=host, port=port))
+    given = {"data_dir": data_dir, "bundle": bundle, "host": host, "port": port}
+    run_server(settings_with(**given, insecure=insecure or None))
 
 
 def run_server(settings: Settings) -> None:
-    """Serve until interrupted; a new index is picked up while serving."""
+    """Serve until interrupted or terminated; a new index is picked up while serving."""
+    keys = make_keyring(settings)  # before the model, which takes longer to read
     _log_as_json()
-    with serving(settings) as parts:
+    # uvicorn raises again what it was stopped by, which by default would end the process at once.
+    signal.signal(signal.SIGTERM, _terminated)
+    with (
+        serving(settings) as parts,
+        rate_limiting(settings) as buckets,
+        compacting_beside(settings, parts.live),
+    ):
         parts.live.watch(settings.index_poll_seconds)
         uvicorn.run(
-            make_app(parts, settings),
+            make_app(parts, settings, keys, buckets),
             host=settings.host,
             port=settings.port,
             log_level="info",
             access_log=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
         )
 
 
-def make_app(parts: Serving, settings: Settings) -> FastAPI:
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def make_app(
+    parts: Serving,
+    settings: Settings,
+    keys: Keyring | None = None,
+    buckets: Buckets | None = None,
+) -> FastAPI:
     """Build the app with the limits that the settings name."""
     return create_app(
-        parts, max_image_bytes=settings.max_image_bytes, max_in_flight=settings.max_in_flight
+        parts,
+        max_image_bytes=settings.max_image_bytes,
+        max_in_flight=settings.max_in_flight,
+        keys=keys,
+        buckets=buckets,
     )
 
 

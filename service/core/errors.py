@@ -8,6 +8,7 @@
     ├── InvalidQueryError            a request that cannot be answered as asked
     │   └── InvalidFilterError         a filter that is malformed, or asks of fields there are not
     ├── ProductNotFoundError
+    ├── RevisionError                a product is not at the revision that a write expected
     ├── ImageNotFoundError
     ├── CatalogSourceError           a source that cannot be read, or lacks a column
     ├── FetchError                   an image URL that could not be downloaded
@@ -17,6 +18,10 @@
     ├── IndexRefusedError            a snapshot that is not good enough to serve
     ├── BundleError                  a model bundle that cannot be trusted
     │   └── BundleMismatchError        index and bundle come from different models
+    ├── SettingsError                settings that cannot be used together, or are malformed
+    ├── UnauthorizedError            no key, or one that is not known
+    ├── ForbiddenError               a key that does not open this
+    ├── RateLimitedError             more requests than a key may make
     ├── ProviderUnavailableError     the execution provider asked for is not in use
     ├── OverloadedError              the queue is full
     ├── ReindexFailedError           too many images failed; nothing was promoted
@@ -80,6 +85,12 @@ class ProductNotFoundError(VitrineError):
     code = "product_not_found"
 
 
+class RevisionError(VitrineError):
+    """A product was written by someone else since the caller read it."""
+
+    code = "revision_conflict"
+
+
 class ImageNotFoundError(VitrineError):
     """No image has this id."""
 
@@ -132,6 +143,30 @@ class BundleMismatchError(BundleError):
     """The index was built by another model than the one at hand."""
 
     code = "bundle_mismatch"
+
+
+class SettingsError(VitrineError):
+    """Settings are malformed or cannot be used together; never reaches a user."""
+
+    code = "invalid_settings"
+
+
+class UnauthorizedError(VitrineError):
+    """A request has no key, or one that is not known."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(VitrineError):
+    """A key does not open what was asked for."""
+
+    code = "forbidden"
+
+
+class RateLimitedError(VitrineError):
+    """A key made more requests than it may; try again later."""
+
+    code = "rate_limited"
 
 
 class ProviderUnavailableError(VitrineError):

@@ -6,9 +6,10 @@ named as such, and refuse unknown fields.
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from service.core.gate import Gate, Truncation
+from service.core.index_choice import IndexChoice
 
 BUNDLE_SCHEMA = 1
 SNAPSHOT_SCHEMA = 2
@@ -165,14 +166,31 @@ class BundleManifest(_Strict):
 
 
 class Receipt(_Strict):
-    """What a reindex did; counts are pictures except where named otherwise."""
+    """What a reindex did, or with `--dry-run` would have done.
+
+    Attributes:
+        products: Products the source has.
+        seen: Pictures the source has: embedded, reused and failed.
+        new: Products that the store did not have.
+        changed: Products whose fields or pictures are others than they were.
+        embedded: Pictures that the encoder ran on, each once.
+        reused: Pictures whose vectors were there.
+        failed: Pictures that could not be read or decoded.
+        removed: Products that the source no longer has.
+        coverage: Share of the store's products that have a vector, 0-1; None where that is not
+            known, as of a dry run.
+        seconds: From the first row on.
+    """
 
     products: int
     seen: int
+    new: int = 0
+    changed: int = 0
     embedded: int
     reused: int
     failed: int
-    removed_products: int
+    removed: int = Field(validation_alias=AliasChoices("removed", "removed_products"))
+    coverage: float | None = Field(default=None, ge=0.0, le=1.0)
     seconds: float
 
 
@@ -207,7 +225,8 @@ class SnapshotManifest(_Strict):
     """`manifest.json` of a snapshot: what was built, from what, by which model.
 
     Attributes:
-        index_kind: What was asked for, or what `auto` picked.
+        index_asked: What was asked for, an `IndexKind` or a FAISS factory string.
+        index_kind: The same, or what `auto` picked.
         index_factory: The same as FAISS names it.
         bytes_per_vector: Of the index file; the vectors kept beside it take `2 * dim` more.
         target_recall: What the gate asks of `chosen`.
@@ -223,6 +242,7 @@ class SnapshotManifest(_Strict):
     dim: int
     rows: int
     products: int
+    index_asked: str = "auto"
     index_kind: str = "flat"
     index_factory: str
     bytes_per_vector: float = 0.0
@@ -234,3 +254,8 @@ class SnapshotManifest(_Strict):
     built_at: str
     files: dict[str, str]
     receipt: Receipt
+
+    @property
+    def asked(self) -> IndexChoice:
+        """What whoever had it built asked for."""
+        return IndexChoice(self.index_asked, self.target_recall, self.centralize)

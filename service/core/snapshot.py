@@ -1,11 +1,11 @@
 """One version of the index, and the Protocols of its parts.
 
-    ProductStore -> SnapshotStore.build -> Snapshot: index, vectors, ids, fields -> searches
+    CatalogView -> SnapshotStore.build -> Snapshot: index, vectors, ids, fields -> searches
 
 Adapters satisfy the Protocols and pass one contract suite (tests/contract).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from service.core.filters import Filter
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.manifest import BundleManifest, Receipt, SnapshotManifest
-from service.core.types import AttributeValue, ProductStore, Vectors
+from service.core.product_kinds import FieldKind
+from service.core.store import CatalogView
+from service.core.types import AttributeValue, Vectors
 
 
 class VectorIndex(Protocol):
@@ -46,6 +48,10 @@ class ProductFields(Protocol):
 
     def __len__(self) -> int:
         """Products there are."""
+        ...
+
+    def kinds(self) -> Mapping[str, FieldKind]:
+        """Return what each field holds, by name: those of every product, then the others."""
         ...
 
     def matching(self, wanted: Filter) -> NDArray[np.bool_]:
@@ -93,6 +99,31 @@ class Snapshot:
     product_rows: NDArray[np.int32]
     fields: ProductFields
 
+    @property
+    def sequence(self) -> int:
+        """Number of the write up to which everything is shown."""
+        return self.manifest.sequence
+
+    @property
+    def rows(self) -> int:
+        """Pictures that may be found."""
+        return len(self.index)
+
+    @property
+    def products(self) -> int:
+        """Products that may be found."""
+        return len(self.fields)
+
+    @property
+    def delta_rows(self) -> int:
+        """Pictures written since it was built, of which it knows none."""
+        return 0
+
+    @property
+    def dead_rows(self) -> int:
+        """Pictures that are passed over, none either."""
+        return 0
+
 
 class SnapshotStore(Protocol):
     """Versions of the index on disk, one of which is current."""
@@ -105,14 +136,18 @@ class SnapshotStore(Protocol):
         """Read and verify a version; raises IndexCorruptError."""
         ...
 
+    def manifest(self, version: int) -> SnapshotManifest:
+        """Return what a version says of itself, unverified; raises IndexCorruptError."""
+        ...
+
     def build(
         self,
-        store: ProductStore,
+        view: CatalogView,
         bundle: BundleManifest,
         receipt: Receipt,
         choice: IndexChoice = BY_SIZE,
     ) -> Snapshot:
-        """Write a new version from the store's vectors and read it back, not yet current.
+        """Write a new version from one moment of the catalogue and read it back, not yet current.
 
         Raises:
             IndexChoiceError: The kind that was asked for cannot be built of these vectors.
@@ -121,6 +156,10 @@ class SnapshotStore(Protocol):
 
     def promote(self, version: int) -> None:
         """Make a version current, atomically and durably."""
+        ...
+
+    def manifests(self) -> list[SnapshotManifest]:
+        """Return what every version says of itself, oldest first; unreadable ones are left out."""
         ...
 
     def history(self) -> tuple[int, ...]:

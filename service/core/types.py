@@ -5,8 +5,9 @@
 Values are frozen; adapters satisfy the Protocols and pass one contract suite (tests/contract).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -61,20 +62,47 @@ class ImageRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server says of a picture, to ask later whether it changed; "" where it does not."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What came from behind a URL; `data` is None where nothing changed."""
+
+    data: bytes | None
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogRow:
-    """One row of a source: a product and at most one of its pictures."""
+    """One row of a source: a product and at most one of its pictures.
+
+    Attributes:
+        updated_at: When the source says it last changed, with a time zone.
+    """
 
     product: Product
     image: ImageRef | None
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """A product as the store holds it."""
+    """A product as the store holds it.
+
+    Attributes:
+        updated_at: When it last changed, ISO 8601.
+        revision: Sequence number of that change.
+    """
 
     product: Product
     image_ids: tuple[str, ...]
     updated_at: str
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,102 +174,6 @@ class TextEncoder(Protocol):
         ...
 
 
-class ProductStore(Protocol):
-    """The durable truth: products, their pictures, and embeddings by (picture, bundle).
-
-    Writes belong to one writer and become durable together at `commit`; reads never wait.
-    A reindex is a run: what it saw carries its number, which tells the rest apart at the end.
-    """
-
-    def begin_run(self) -> int:
-        """Return the number of a new run."""
-        ...
-
-    def put(self, product: Product, run: int) -> bool:
-        """Insert or update a product; return False where this run had it before and won."""
-        ...
-
-    def add_image(self, product_id: str, image_id: str, run: int) -> None:
-        """Append a picture to a product, after those this run added before."""
-        ...
-
-    def finish_run(
-        self, run: int, *, incomplete: Collection[str] = (), delete_missing: bool
-    ) -> int:
-        """Drop replaced pictures and, with `delete_missing`, unseen products; return how many.
-
-        The products in `incomplete`, of which a picture could not be read, keep what they had.
-        """
-        ...
-
-    def put_embeddings(
-        self, bundle_digest: str, vectors: Mapping[str, NDArray[np.float32]]
-    ) -> None:
-        """Keep a (dim,) vector for each image id; an existing one is left as it is."""
-        ...
-
-    def has_embedding(self, image_id: str, bundle_digest: str) -> bool:
-        """Whether a committed vector of this picture by this bundle exists."""
-        ...
-
-    def commit(self) -> None:
-        """Make all writes so far durable."""
-        ...
-
-    def rollback(self) -> None:
-        """Take back the writes since the last commit."""
-        ...
-
-    def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
-        """Return those of the products that exist, by id."""
-        ...
-
-    def list_products(self, limit: int) -> list[StoredProduct]:
-        """Return the first products by insertion."""
-        ...
-
-    def count_products(self) -> int:
-        """How many products there are, with pictures or without."""
-        ...
-
-    def count_rows(self, bundle_digest: str) -> int:
-        """How many (product, picture) pairs have a vector by this bundle."""
-        ...
-
-    def rows(self, bundle_digest: str, batch: int) -> Iterator["VectorRows"]:
-        """Yield those pairs with their vectors, in insertion order."""
-        ...
-
-    def sequence(self) -> int:
-        """Number of the last committed write."""
-        ...
-
-
-class ThumbnailStore(Protocol):
-    """Small pictures for people to look at, by image id."""
-
-    def put_many(self, thumbnails: Mapping[str, Thumbnail]) -> None:
-        """Keep them durably; an existing one is left as it is."""
-        ...
-
-    def get(self, image_id: str) -> Thumbnail | None:
-        """Return the small picture, or None."""
-        ...
-
-    def has(self, image_id: str) -> bool:
-        """Whether there is one."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class VectorRows:
-    """Some rows of an index: n image ids, n product ids, (n, dim) vectors."""
-
-    image_ids: list[str]
-    product_ids: list[str]
-    vectors: Vectors
-
-
 @runtime_checkable
 class Cache(Protocol):
     """Bytes by key, best effort: a failing cache answers None and never raises."""
@@ -268,14 +200,19 @@ class CatalogSource(Protocol):
         """Rows to come, where the format tells."""
         ...
 
+    @property
+    def dated(self) -> bool:
+        """Whether its rows may say when they last changed."""
+        ...
+
     def rows(self) -> Iterator[CatalogRow]:
         """Yield every row in order; raises CatalogSourceError."""
         ...
 
 
 class ImageFetcher(Protocol):
-    """Bytes of a picture behind a URL."""
+    """Bytes of a picture behind a URL; safe to call from several threads."""
 
-    def fetch(self, url: str) -> bytes:
-        """Download; raises FetchError."""
+    def fetch(self, url: str, known: Validators | None = None) -> Download:
+        """Download, unless nothing changed since `known`, the server says; raises FetchError."""
         ...

@@ -1,9 +1,12 @@
-"""A filter to the rows of a snapshot that may be found, remembered while that snapshot serves.
+"""A filter to the rows that may be found, remembered while a snapshot serves.
 
-Filter -> which products match (`ProductFields`) -> which rows are theirs -> Kept
+Filter -> which of the snapshot's products match -> their rows     once a snapshot
+       -> which of the delta's products match                      once a product written
+       -> both, less what was changed or deleted -> Kept           once a write
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 
@@ -11,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.filters import Filter
+from service.core.overlay import LiveView, Overlay
+from service.core.overlay_parts import within
+from service.core.product_kinds import FieldKind
 from service.core.snapshot import Snapshot
 
 _MAX_BYTES = 64 << 20
@@ -31,39 +37,95 @@ class Kept:
     products: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was found out about one filter.
+
+    Attributes:
+        base: What it leaves of the snapshot.
+        new: (products of the delta,) whether each matches, dead or alive.
+        kinds: What the fields it asks of were said to hold then.
+        sequence: Of the view that `kept` is of.
+    """
+
+    base: Kept
+    new: NDArray[np.bool_]
+    kinds: Mapping[str, FieldKind]
+    sequence: int
+    kept: Kept
+
+    @property
+    def nbytes(self) -> int:
+        both = 0 if self.kept is self.base else self.kept.rows.nbytes
+        return self.base.rows.nbytes + self.new.nbytes + both
+
+
 class Filtering:
     """Remembers the filters used last, up to a bound in bytes; safe for several threads."""
 
     def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._lock = Lock()
-        self._snapshot: Snapshot | None = None
-        self._kept: OrderedDict[Filter, Kept] = OrderedDict()
+        self._base: Snapshot | None = None
+        self._judged: OrderedDict[Filter, _Judged] = OrderedDict()
 
-    def kept(self, snapshot: Snapshot, wanted: Filter) -> Kept:
-        """Return what the filter leaves of the snapshot; raises InvalidFilterError."""
+    def kept(self, view: LiveView, wanted: Filter) -> Kept:
+        """Return what the filter leaves of the view; raises InvalidFilterError."""
+        base = view.base if isinstance(view, Overlay) else view
         with self._lock:
-            if self._snapshot is not snapshot:
-                self._snapshot = snapshot
-                self._kept.clear()
-            found = self._kept.get(wanted)
-            if found is not None:
-                self._kept.move_to_end(wanted)
-                return found
-        made = _evaluate(snapshot, wanted)
+            if self._base is not base:
+                self._base = base
+                self._judged.clear()
+            known = self._judged.get(wanted)
+            if known is not None:
+                self._judged.move_to_end(wanted)
+                if known.sequence == view.sequence:
+                    return known.kept
+        made = _judge(view, wanted, known)
         with self._lock:
-            if self._snapshot is snapshot:
-                self._kept[wanted] = made
-                self._kept.move_to_end(wanted)
-            while len(self._kept) > 1 and self._bytes() > self._max_bytes:
-                self._kept.popitem(last=False)
-        return made
+            if self._base is base:
+                self._judged[wanted] = made
+                self._judged.move_to_end(wanted)
+            while len(self._judged) > 1 and self._bytes() > self._max_bytes:
+                self._judged.popitem(last=False)
+        return made.kept
 
     def _bytes(self) -> int:
-        return sum(kept.rows.nbytes for kept in self._kept.values())
+        return sum(judged.nbytes for judged in self._judged.values())
 
 
-def _evaluate(snapshot: Snapshot, wanted: Filter) -> Kept:
+def _judge(view: LiveView, wanted: Filter, known: _Judged | None) -> _Judged:
+    """Find out what is not known yet."""
+    if not isinstance(view, Overlay):
+        kept = _of_snapshot(view, wanted)
+        return _Judged(kept, np.empty(0, np.bool_), {}, view.sequence, kept)
+    fields = view.delta.fields
+    every = fields.kinds()
+    kinds = {condition.key: every[condition.key] for condition in wanted if condition.key in every}
+    before = np.empty(0, np.bool_)
+    if known is not None and known.kinds == kinds:
+        before = known.new[: len(fields)]
+    new = np.concatenate([before, fields.matching(wanted, len(before))])
+    base = known.base if known is not None else None
+    if base is None:
+        base = _of_snapshot(view.base, within(wanted, view.base.fields.kinds()))
+    return _Judged(base, new, kinds, view.sequence, _of_both(view, base, new))
+
+
+def _of_snapshot(snapshot: Snapshot, wanted: Filter) -> Kept:
     products = snapshot.fields.matching(wanted)
     rows = products[snapshot.product_rows]
     return Kept(rows, int(np.count_nonzero(rows)), int(np.count_nonzero(products)))
+
+
+def _of_both(view: Overlay, base: Kept, new: NDArray[np.bool_]) -> Kept:
+    """Leave out what is dead; the snapshot's part is counted by what it lost."""
+    tombstones, delta = view.tombstones, view.delta
+    new_rows = new[delta.product_rows] & delta.alive
+    lost = int(np.count_nonzero(base.rows[tombstones.rows]))
+    lost_products = int(np.count_nonzero(base.rows[tombstones.products]))
+    return Kept(
+        rows=np.concatenate([base.rows & tombstones.alive, new_rows]),
+        count=base.count - lost + int(np.count_nonzero(new_rows)),
+        products=base.products - lost_products + len(np.unique(delta.product_rows[new_rows])),
+    )

@@ -1,7 +1,7 @@
 """May this snapshot serve? Four checks, all of them made, before a version goes live.
 
 snapshot -> recall at its search point      against the target it was built for
-         -> rows                            against the store
+         -> rows                            against the catalogue it was built from
          -> coverage                        share of products with a vector
          -> golden queries, if given        share that finds what is expected
          -> all pass: promoted | else: the old version stays, and which failed by how much
@@ -14,8 +14,9 @@ from service.core.errors import BundleMismatchError, IndexRefusedError
 from service.core.image import ImageLimits
 from service.core.preprocess import decode_for, preprocess
 from service.core.snapshot import Snapshot
+from service.core.store import CatalogView
 from service.core.tasks import GoldenQuery
-from service.core.types import Encoder, ProductStore
+from service.core.types import Encoder
 from service.pipeline.selecting import nearest_products
 
 _GOLDEN_DEPTH = 10
@@ -59,13 +60,13 @@ class Check:
 
 
 def inspect(
-    snapshot: Snapshot, store: ProductStore, encoder: Encoder | None, options: GateOptions
+    snapshot: Snapshot, view: CatalogView, encoder: Encoder | None, options: GateOptions
 ) -> list[Check]:
     """Make every check.
 
     Args:
         snapshot: What may go live.
-        store: What it was built from.
+        view: What it was built from, or the catalogue as it is by now.
         encoder: Embeds the golden queries; not needed without any.
         options: What is asked.
 
@@ -81,11 +82,11 @@ def inspect(
             manifest.target_recall,
             "lower --target-recall or choose another --index",
         ),
-        _rows(snapshot, store),
+        _rows(snapshot, view),
         _at_least(
             "coverage",
-            manifest.products / max(store.count_products(), 1),
-            options.min_coverage if manifest.products or store.count_products() else 0.0,
+            manifest.products / max(view.count_products(), 1),
+            options.min_coverage if manifest.products or view.count_products() else 0.0,
             "reindex the products without vectors or lower --min-coverage",
         ),
     ]
@@ -116,11 +117,11 @@ def _at_least(name: str, found: float, required: float, way_out: str) -> Check:
     return Check(name, found, required, found >= required, way_out)
 
 
-def _rows(snapshot: Snapshot, store: ProductStore) -> Check:
-    """Compare with the store as it is now, or where it was written to since, with the manifest."""
+def _rows(snapshot: Snapshot, view: CatalogView) -> Check:
+    """Compare with the catalogue, or where it was written to since the build, the manifest."""
     manifest = snapshot.manifest
-    unchanged = store.sequence() == manifest.sequence
-    required = store.count_rows(manifest.bundle_digest) if unchanged else manifest.rows
+    unchanged = view.sequence() == manifest.sequence
+    required = view.count_rows(manifest.bundle_digest) if unchanged else manifest.rows
     held = len(snapshot.index)
     return Check("rows", held, required, held == required, "run `vitrine reindex` again")
 

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.manifest import SnapshotManifest
+from service.core.overlay import LiveView
 from service.core.preprocess import decode_for, preprocess
-from service.core.snapshot import Snapshot
-from service.core.types import Encoder, Hit, ProductStore, StoredProduct
+from service.core.store import ProductStore
+from service.core.types import Encoder, Hit, StoredProduct
 from service.pipeline.batching import Batcher
+from service.pipeline.decoding import Decoding
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.facets import Facet
 from service.pipeline.filtering import Filtering, Kept
@@ -42,6 +44,7 @@ class Answer:
     Attributes:
         image_id: Of the query picture.
         index: Manifest of the snapshot that answered.
+        sequence: Number of the catalogue's write up to which the answer knows of every live one.
         results: Best first.
         facets: Counts by field, where asked for.
         plan: How the filter was answered.
@@ -51,6 +54,7 @@ class Answer:
 
     image_id: str
     index: SnapshotManifest
+    sequence: int
     results: list[Found]
     facets: dict[str, Facet]
     plan: Plan
@@ -88,6 +92,7 @@ class Search:
     store: ProductStore
     limits: ImageLimits
     filtering: Filtering = field(default_factory=Filtering)
+    decoding: Decoding = field(default_factory=Decoding)
 
     def by_picture(self, data: bytes, limit: int, options: SearchOptions = PLAIN) -> Answer:
         """Find the products that look most like a picture.
@@ -101,6 +106,7 @@ class Search:
             InvalidImageError: The bytes are no picture that is accepted.
             InvalidFilterError: The filter or a facet asks of a field what it cannot answer.
             IndexUnavailableError: Nothing was indexed yet.
+            OverloadedError: Too many pictures are waiting to be decoded.
         """
         snapshot = self.live.snapshot()
         clock = _Clock()
@@ -110,6 +116,7 @@ class Search:
         return Answer(
             image_id=embedding.image_id,
             index=snapshot.manifest,
+            sequence=snapshot.sequence,
             results=results,
             facets=selected.facets,
             plan=selected.plan,
@@ -134,7 +141,7 @@ class Search:
         """Embed a picture as a query; raises as `by_picture`."""
         return self._embed(data, _Clock())
 
-    def _kept(self, snapshot: Snapshot, options: SearchOptions, clock: _Clock) -> Kept | None:
+    def _kept(self, snapshot: LiveView, options: SearchOptions, clock: _Clock) -> Kept | None:
         for key in options.facets:
             snapshot.fields.values(key, np.empty(0, np.int32))  # raises where there is none
         if not options.filter:
@@ -144,7 +151,7 @@ class Search:
 
     def _found(
         self,
-        snapshot: Snapshot,
+        snapshot: LiveView,
         vector: NDArray[np.float32],
         limit: int,
         options: SearchOptions,
@@ -155,7 +162,7 @@ class Search:
             selected = select(snapshot, vector, limit, options, kept)
         with clock.stage("products"):
             stored = self.store.get_many([hit.product_id for hit in selected.hits])
-        # A product deleted since the snapshot was built is not shown.
+        # A product deleted since, of which the snapshot was not told yet, is not shown.
         shown = [Found(h, stored[h.product_id]) for h in selected.hits if h.product_id in stored]
         return selected, shown
 
@@ -165,7 +172,7 @@ class Search:
             vector = self.cache.get(image_id)
         if vector is None:
             del clock.milliseconds["cached"]
-            with clock.stage("decode"):
+            with clock.stage("decode"), self.decoding.turn():
                 spec = self.encoder.manifest.preprocess
                 pixels = preprocess(spec, decode_for(spec, data, self.limits))
             with clock.stage("embed"):

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.filters import Filter
+from service.core.overlay import LiveView
 from service.core.ranking import best_per_product, collapse, diversified
-from service.core.snapshot import Snapshot
 from service.core.types import Hit, Vectors
 from service.pipeline.facets import Facet, count_facets
 from service.pipeline.filtering import Kept
@@ -83,7 +83,7 @@ class Selected:
 
 
 def select(
-    snapshot: Snapshot,
+    snapshot: LiveView,
     vector: NDArray[np.float32],
     limit: int,
     options: SearchOptions = PLAIN,
@@ -122,18 +122,18 @@ def select(
 
 
 def nearest_products(
-    snapshot: Snapshot, vector: NDArray[np.float32], limit: int, kept: Kept | None = None
+    snapshot: LiveView, vector: NDArray[np.float32], limit: int, kept: Kept | None = None
 ) -> list[Hit]:
     """Return up to `limit` distinct products, nearest first."""
     return _nearest(snapshot, vector, limit, kept)[0]
 
 
 def _nearest(
-    snapshot: Snapshot, vector: NDArray[np.float32], limit: int, kept: Kept | None
+    snapshot: LiveView, vector: NDArray[np.float32], limit: int, kept: Kept | None
 ) -> tuple[list[Hit], int]:
     """Ask for more rows until there are `limit` products; return these, and the rows asked for."""
-    marked = kept.rows if kept and kept.count < len(snapshot.index) else None
-    rows = kept.count if kept else len(snapshot.index)
+    rows = kept.count if kept else snapshot.rows
+    marked = kept.rows if kept and kept.count < snapshot.rows else None
     wanted = 2 * limit
     while rows:
         found = snapshot.index.search(vector[np.newaxis], min(wanted, rows), marked)
@@ -145,21 +145,21 @@ def _nearest(
     return [], 0
 
 
-def _vectors(snapshot: Snapshot, hits: Sequence[Hit]) -> Vectors:
+def _vectors(snapshot: LiveView, hits: Sequence[Hit]) -> Vectors:
     """Read the (len(hits), dim) vectors of their best pictures."""
     return snapshot.vectors.take(np.array([hit.row for hit in hits], np.int64))
 
 
 def _diversified(
-    snapshot: Snapshot, hits: Sequence[Hit], diversity: float, count: int
+    snapshot: LiveView, hits: Sequence[Hit], diversity: float, count: int
 ) -> list[Hit]:
     similarities = np.array([hit.similarity for hit in hits], np.float32)
     order = diversified(similarities, _vectors(snapshot, hits), diversity, count)
     return [hits[place] for place in order]
 
 
-def _plan(snapshot: Snapshot, kept: Kept | None, depth: int, candidates: int) -> Plan:
-    rows, products = len(snapshot.index), len(snapshot.fields)
+def _plan(snapshot: LiveView, kept: Kept | None, depth: int, candidates: int) -> Plan:
+    rows, products = snapshot.rows, snapshot.products
     kept_rows = kept.count if kept else rows
     way: Literal["all", "none", "scan", "selector"] = "all" if kept_rows else "none"
     if 0 < kept_rows < rows:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
-from service.core.types import Thumbnail, ThumbnailStore
+from service.core.store import ThumbnailStore
+from service.core.types import Thumbnail
 from support.fakes import FakeThumbnails
 
 A, B = "a" * 64, "0b" * 32
@@ -25,13 +26,14 @@ def thumbnails(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Thumb
 
 def test_what_is_absent_is_none(thumbnails: ThumbnailStore) -> None:
     assert thumbnails.get(A) is None
-    assert not thumbnails.has(A)
+    assert thumbnails.having([A]) == set()
 
 
 def test_what_is_put_comes_back(thumbnails: ThumbnailStore) -> None:
     thumbnails.put_many({A: WEBP, B: JPEG})
     assert (thumbnails.get(A), thumbnails.get(B)) == (WEBP, JPEG)
-    assert thumbnails.has(A)
+    assert thumbnails.having([A, B, "cc" * 32]) == {A, B}
+    assert thumbnails.having([]) == set()
 
 
 def test_one_that_is_there_stays(thumbnails: ThumbnailStore) -> None:
@@ -42,4 +44,4 @@ def test_one_that_is_there_stays(thumbnails: ThumbnailStore) -> None:
 
 def test_nothing_may_be_put(thumbnails: ThumbnailStore) -> None:
     thumbnails.put_many({})
-    assert not thumbnails.has(A)
+    assert thumbnails.having([A]) == set()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,14 @@ from service.adapters.faiss_files import build_index, read_finder
 from service.adapters.faiss_index import FaissIndex
 from service.adapters.half_vectors import HalfVectors
 from service.adapters.index_kinds import spec_for
+from service.core.empty_snapshot import empty_snapshot
 from service.core.index_choice import IndexChoice
 from service.core.manifest import SearchPoint
+from service.core.overlay import Layers
 from service.core.snapshot import VectorIndex
-from service.core.types import Vectors
-from support.fakes import BruteForceIndex
+from service.core.store import LiveProduct, Replay
+from service.core.types import Product, Vectors
+from support.fakes import BruteForceIndex, FakeFields, fake_manifest
 
 DIM = 24
 ATOL = 2e-4  # what half floats leave of a cosine
@@ -26,11 +30,13 @@ KINDS = ["flat", "hnsw", "ivf", "ivf-rabitq", "binary", "IVF2,SQ8,RFlat", "HNSW1
 THOROUGH = SearchPoint(ef_search=1000, nprobe=1000, depth=1000)
 
 
-@pytest.fixture(params=[*KINDS, "fake"])
+@pytest.fixture(params=[*KINDS, "fake", "overlay"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """Every kind, looking as hard as it can, which must give the exact answer."""
     if request.param == "fake":
         return BruteForceIndex
+    if request.param == "overlay":
+        return half_in_a_delta
 
     def built(vectors: Vectors) -> VectorIndex:
         halves = HalfVectors(vectors.astype(np.float16))
@@ -40,6 +46,22 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
         return FaissIndex(finder, halves, THOROUGH, exact_rows=0)
 
     return built
+
+
+def half_in_a_delta(vectors: Vectors) -> VectorIndex:
+    """The second half was written live, a product a row."""
+    old, new = np.split(vectors, [len(vectors) // 2])
+    base = replace(
+        empty_snapshot(fake_manifest(dim=DIM)),
+        index=BruteForceIndex(old),
+        product_rows=np.arange(len(old), dtype=np.int32),
+        fields=FakeFields([Product(f"old-{row}") for row in range(len(old))]),
+    )
+    written = {
+        f"new-{row}": LiveProduct(Product(f"new-{row}"), (f"{row:064x}",), new[row : row + 1])
+        for row in range(len(new))
+    }
+    return Layers(base).write(Replay(len(new), written)).index
 
 
 def unit(n: int, seed: int) -> Vectors:

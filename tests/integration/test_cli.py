@@ -114,7 +114,8 @@ def test_reindex_prints_a_receipt_and_the_second_time_embeds_nothing(tmp_path: P
     assert (receipt["products"], receipt["pictures seen"]) == ("3", "6")
     assert (receipt["embedded"], receipt["reused"], receipt["failed"]) == ("6", "0", "0")
     again = json.loads(second.stdout)
-    assert (again["version"], again["embedded"], again["reused"]) == (2, 0, 6)
+    assert (again["version"], again["embedded"], again["reused"]) == (1, 0, 6)
+    assert again["end"] == "unchanged"
     assert again["failures"] == []
 
 

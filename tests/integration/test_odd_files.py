@@ -42,7 +42,7 @@ with reindexing(Settings(data_dir=Path(sys.argv[2]), threads=1)) as flow:
         "grown_mb": level("VmHWM") - before,
         "receipt": outcome.receipt.model_dump(),
         "failures": {Path(f.image).name: [f.code, f.reason] for f in outcome.failures},
-        "indexed": list(outcome.snapshot.image_ids),
+        "indexed": list(flow.snapshots.load(outcome.version).image_ids),
     }))
 """
 

@@ -86,7 +86,7 @@ def test_the_answer_has_the_shape_that_the_design_promises(client: httpx.Client,
     answer = search(client, picture)
 
     assert answer["image_id"] == image_digest(picture)
-    assert answer["index"].keys() == {"version", "built_at", "bundle"}
+    assert answer["index"].keys() == {"version", "built_at", "bundle", "sequence"}
     assert answer["took_ms"] > 0
     assert answer["timings"].keys() >= {"search", "products"}
     assert answer["degraded"] == []
@@ -132,7 +132,7 @@ def test_the_index_says_what_it_is(client: httpx.Client):
     index = client.get("/v1/index").json()
 
     assert (index["version"], index["rows"], index["products"]) == (1, PRODUCTS * VIEWS, PRODUCTS)
-    assert index["problem"] is None
+    assert (index["delta_rows"], index["dead_rows"], index["problem"]) == (0, 0, None)
     assert index["bundle"]["provider"] == "cpu"
     assert re.fullmatch("[0-9a-f]{64}", index["bundle"]["digest"])
 

@@ -1,4 +1,4 @@
-"""Whatever a filter says: its written forms read back, and Arrow finds what a plain loop finds."""
+"""Whatever a filter says: its forms read back; columns, predicate and a plain loop agree."""
 
 import json
 import string
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from service.core.errors import InvalidFilterError
 from service.core.filter_json import as_json, parse_filter
+from service.core.filter_match import predicate
 from service.core.filter_text import parse_filter_text
 from service.core.filters import Condition, Exists, Filter, OneOf, Range
 from service.core.types import Product
@@ -138,3 +139,49 @@ def test_arrow_finds_what_a_plain_loop_finds(catalogue: list[Product], wanted: F
         plain = FakeFields(catalogue, numbers=["digits"])
 
         assert columns.matching(wanted).tolist() == plain.matching(wanted).tolist()
+
+
+mixed_values = st.one_of(
+    words,
+    digits,
+    numbers,
+    st.booleans(),
+    st.integers(-(2**54), 2**54),
+    st.sampled_from(["007", "1e3", "-0", "ΣΑΣ", "\u0130"]),
+    st.floats(),
+)
+mixed = st.lists(
+    st.fixed_dictionaries(
+        {}, optional={key: mixed_values | st.lists(mixed_values).map(tuple) for key in "xyz"}
+    ),
+    max_size=6,
+).map(lambda made: [Product(f"p{i}", attributes=a) for i, a in enumerate(made)])
+any_test = st.one_of(
+    st.lists(words.filter(bool) | digits | st.just("σας"), min_size=1).map(
+        lambda found: OneOf(tuple(found))
+    ),
+    wanted_ranges,
+    exists,
+)
+any_clauses = st.lists(
+    st.builds(Condition, st.sampled_from(["x", "y", "z", "id", "price"]), any_test), max_size=3
+).map(tuple)
+
+
+@settings(quick, max_examples=300)
+@given(mixed, st.builds(Filter, any_clauses, any_clauses, any_clauses))
+def test_one_by_one_products_match_or_are_refused_as_their_columns(
+    catalogue: list[Product], wanted: Filter
+):
+    with tempfile.TemporaryDirectory() as folder:
+        columns = columns_of(Path(folder), catalogue)
+        try:
+            expected: list[bool] | str = columns.matching(wanted).tolist()
+        except InvalidFilterError as exc:
+            expected = str(exc)
+        try:
+            matches = predicate(wanted, columns.kinds())
+            found: list[bool] | str = [matches(product.fields()) for product in catalogue]
+        except InvalidFilterError as exc:
+            found = str(exc)
+        assert found == expected

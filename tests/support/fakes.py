@@ -2,8 +2,7 @@
 
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from service.core.errors import FetchError, IndexCorruptError, InvalidFilterError
 from service.core.filters import Condition, Exists, Filter, OneOf, Range, text_of
 from service.core.index_choice import BY_SIZE, IndexChoice
-from service.core.keys import bundle_digest
+from service.core.keys import bundle_digest, image_digest
 from service.core.manifest import (
     BundleManifest,
     ImageTower,
@@ -21,18 +20,21 @@ from service.core.manifest import (
     SnapshotManifest,
     Tier,
 )
+from service.core.product_kinds import FieldKind
+from service.core.receipts import RunReport
 from service.core.snapshot import Snapshot
+from service.core.store import CatalogView
 from service.core.types import (
     FIELDS,
     AttributeValue,
     CatalogRow,
+    Download,
+    Failure,
     Pixels,
     Product,
-    ProductStore,
     Scalar,
-    StoredProduct,
     Thumbnail,
-    VectorRows,
+    Validators,
     Vectors,
 )
 
@@ -76,127 +78,6 @@ class FakeEncoder:
         return unit
 
 
-@dataclass
-class _State:
-    products: dict[str, tuple[StoredProduct, int]] = field(default_factory=dict)
-    images: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
-    """(product, image) -> number, position, run."""
-    embeddings: dict[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict)
-    sequence: int = 0
-
-
-class FakeProductStore:
-    """Satisfies `ProductStore`; what is not committed can be seen by the writer alone."""
-
-    def __init__(self) -> None:
-        self._committed = _State()
-        self._state = _State()
-        self._runs = 0
-        self._numbers = 0
-
-    def begin_run(self) -> int:
-        self._runs += 1
-        return self._runs
-
-    def put(self, product: Product, run: int) -> bool:
-        before = self._state.products.get(product.id)
-        if before is not None and before[1] == run:
-            return False
-        if before is not None and before[0].product == product:
-            self._state.products[product.id] = (before[0], run)
-            return True
-        self._state.sequence += 1
-        stored = StoredProduct(product, (), f"at {self._state.sequence}")
-        self._state.products[product.id] = (stored, run)
-        return True
-
-    def add_image(self, product_id: str, image_id: str, run: int) -> None:
-        before = self._state.images.get((product_id, image_id))
-        if before is not None and before[2] == run:
-            return
-        position = sum(
-            p == product_id and r == run for (p, _), (_, _, r) in self._state.images.items()
-        )
-        if before is None:
-            self._numbers += 1
-            self._state.sequence += 1
-        number = self._numbers if before is None else before[0]
-        self._state.images[product_id, image_id] = (number, position, run)
-
-    def finish_run(
-        self, run: int, *, incomplete: Collection[str] = (), delete_missing: bool
-    ) -> int:
-        state = self._state
-        renewed = {product for (product, _), (_, _, r) in state.images.items() if r == run}
-        for (product, image), (_, _, r) in list(state.images.items()):
-            if product in renewed and product not in incomplete and r != run:
-                del state.images[product, image]
-                state.sequence += 1
-        missing = [id_ for id_, (_, r) in state.products.items() if r != run]
-        for id_ in missing if delete_missing else []:
-            del state.products[id_]
-            state.images = {key: row for key, row in state.images.items() if key[0] != id_}
-            state.sequence += 1
-        self.commit()
-        return len(missing) if delete_missing else 0
-
-    def put_embeddings(
-        self, bundle_digest: str, vectors: Mapping[str, NDArray[np.float32]]
-    ) -> None:
-        for image_id, vector in vectors.items():
-            self._state.embeddings.setdefault((image_id, bundle_digest), vector.copy())
-
-    def has_embedding(self, image_id: str, bundle_digest: str) -> bool:
-        return (image_id, bundle_digest) in self._committed.embeddings
-
-    def commit(self) -> None:
-        self._committed = deepcopy(self._state)
-
-    def rollback(self) -> None:
-        self._state = deepcopy(self._committed)
-
-    def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
-        wanted = set(product_ids)
-        return {p.product.id: p for p in self._stored() if p.product.id in wanted}
-
-    def list_products(self, limit: int) -> list[StoredProduct]:
-        return self._stored()[:limit]
-
-    def count_products(self) -> int:
-        return len(self._committed.products)
-
-    def count_rows(self, bundle_digest: str) -> int:
-        return len(self._rows(bundle_digest))
-
-    def rows(self, bundle_digest: str, batch: int) -> Iterator[VectorRows]:
-        pairs = self._rows(bundle_digest)
-        for start in range(0, len(pairs), batch):
-            part = pairs[start : start + batch]
-            yield VectorRows(
-                image_ids=[image for _, image in part],
-                product_ids=[product for product, _ in part],
-                vectors=np.stack(
-                    [self._committed.embeddings[image, bundle_digest] for _, image in part]
-                ),
-            )
-
-    def sequence(self) -> int:
-        return self._committed.sequence
-
-    def _rows(self, bundle_digest: str) -> list[tuple[str, str]]:
-        images = self._committed.images
-        ordered = sorted(images, key=lambda pair: images[pair][0])
-        return [pair for pair in ordered if self.has_embedding(pair[1], bundle_digest)]
-
-    def _stored(self) -> list[StoredProduct]:
-        images = self._committed.images
-        ordered = sorted(images, key=lambda pair: images[pair][1])
-        return [
-            replace(stored, image_ids=tuple(i for p, i in ordered if p == id_))
-            for id_, (stored, _) in self._committed.products.items()
-        ]
-
-
 class FakeThumbnails:
     """Satisfies `ThumbnailStore`."""
 
@@ -209,8 +90,8 @@ class FakeThumbnails:
     def get(self, image_id: str) -> Thumbnail | None:
         return self.kept.get(image_id)
 
-    def has(self, image_id: str) -> bool:
-        return image_id in self.kept
+    def having(self, image_ids: Collection[str]) -> set[str]:
+        return set(image_ids) & self.kept.keys()
 
 
 class BruteForceIndex:
@@ -259,11 +140,14 @@ class FakeFields:
         self._numbers = {"price", *numbers}
         for key in self._keys[len(FIELDS) :]:
             values = [v for fields in self._fields for v in each(fields.get(key))]
-            if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+            if values and all(type(v) in {int, float} for v in values):
                 self._numbers.add(key)
 
     def __len__(self) -> int:
         return len(self._fields)
+
+    def kinds(self) -> dict[str, FieldKind]:
+        return {key: self._kind(key) for key in self._keys}
 
     def matching(self, wanted: Filter) -> NDArray[np.bool_]:
         for condition in wanted:
@@ -280,10 +164,17 @@ class FakeFields:
             return tuple(kept) or None
         return kept[0] if kept else None
 
+    def _kind(self, key: str) -> FieldKind:
+        if key in self._numbers:
+            return "number"
+        values = [v for fields in self._fields for v in each(fields.get(key))]
+        truths = bool(values) and all(isinstance(v, bool) for v in values)
+        return "truth" if truths and key not in FIELDS else "text"
+
     def _check(self, key: str) -> None:
         if key not in self._keys:
             raise InvalidFilterError(
-                f"there is no field {key!r}; known are {', '.join(self._keys)}"
+                f"there is no field {key!r}; the fields are: {', '.join(self._keys)}"
             )
 
     def _matches(self, fields: dict[str, AttributeValue | None], wanted: Filter) -> bool:
@@ -331,6 +222,9 @@ class FakeSnapshots:
     def current(self) -> int | None:
         return self._history[0] if self._history else None
 
+    def manifests(self) -> list[SnapshotManifest]:
+        return [self.versions[version].manifest for version in sorted(self.versions)]
+
     def history(self) -> tuple[int, ...]:
         return self._history
 
@@ -340,6 +234,9 @@ class FakeSnapshots:
         self._history = self._history[1:]
         return self._history[0]
 
+    def manifest(self, version: int) -> SnapshotManifest:
+        return self.load(version).manifest
+
     def load(self, version: int) -> Snapshot:
         if version in self.damaged or version not in self.versions:
             raise IndexCorruptError(f"v{version:06d} is missing or damaged")
@@ -347,16 +244,16 @@ class FakeSnapshots:
 
     def build(
         self,
-        store: ProductStore,
+        view: CatalogView,
         bundle: BundleManifest,
         receipt: Receipt,
         choice: IndexChoice = BY_SIZE,
     ) -> Snapshot:
         digest = bundle_digest(bundle)
-        parts = list(store.rows(digest, 1000))
+        parts = list(view.rows(digest, 1000))
         product_ids = [id_ for part in parts for id_ in part.product_ids]
         unique = list(dict.fromkeys(product_ids))
-        stored = store.get_many(unique)
+        stored = view.get_many(unique)
         vectors = np.concatenate(
             [np.empty((0, bundle.dim), np.float32), *(part.vectors for part in parts)]
         )
@@ -369,9 +266,10 @@ class FakeSnapshots:
             products=len(set(product_ids)),
             index_kind="flat" if choice.kind == "auto" else choice.kind,
             index_factory="Flat",
+            index_asked=choice.kind,
             target_recall=choice.target_recall,
             centralize=choice.centralize,
-            sequence=store.sequence(),
+            sequence=view.sequence(),
             built_at="2024-01-01T00:00:00+00:00",
             files={},
             receipt=receipt,
@@ -411,12 +309,37 @@ class FakeCache:
             self.values[key] = value
 
 
+class FakeRecords:
+    """Satisfies `RunRecords`: the reports in order, and the failures kept with each."""
+
+    failures_path = None
+
+    def __init__(self) -> None:
+        self.reports: list[RunReport] = []
+        self.failures: list[Failure] = []
+
+    @contextmanager
+    def begin(self) -> Iterator["FakeRecords"]:
+        self.failures = []
+        yield self
+
+    def add_failures(self, failures: Sequence[Failure]) -> None:
+        self.failures += failures
+
+    def close(self, report: RunReport) -> None:
+        self.reports.append(report)
+
+
 class FakeSource:
     """Satisfies `CatalogSource` over rows in memory; `read` counts those handed out."""
 
     def __init__(self, rows: Iterable[CatalogRow]) -> None:
         self._rows = list(rows)
         self.read = 0
+
+    @property
+    def dated(self) -> bool:
+        return any(row.updated_at for row in self._rows)
 
     @property
     def total(self) -> int | None:
@@ -429,16 +352,28 @@ class FakeSource:
 
 
 class FakeFetcher:
-    """Satisfies `ImageFetcher` over a dict; any other URL fails."""
+    """Satisfies `ImageFetcher` over a dict; any other URL fails.
+
+    With `validators`, its pages have an ETag that is their digest. `fetched` are the URLs asked
+    for, `sent` those of which bytes were.
+    """
 
     def __init__(self, pages: Mapping[str, bytes] | None = None) -> None:
         self.pages = dict(pages or {})
+        self.validators = False
         self.lock = threading.Lock()
         self.fetched: list[str] = []
+        self.sent: list[str] = []
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, known: Validators | None = None) -> Download:
         with self.lock:
             self.fetched.append(url)
         if url not in self.pages:
             raise FetchError("HTTP 404")
-        return self.pages[url]
+        data = self.pages[url]
+        found = Validators(image_digest(data)) if self.validators else Validators()
+        if known == found:
+            return Download(None, found)
+        with self.lock:
+            self.sent.append(url)
+        return Download(data, found)

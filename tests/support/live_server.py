@@ -44,6 +44,11 @@ class Server:
 
     url: str
     log: Path
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=_PATIENCE_SECONDS, trust_env=False)
@@ -59,6 +64,13 @@ def vitrine(*arguments: object, **settings: str) -> subprocess.CompletedProcess[
         env=_environment(settings),
         timeout=4 * _PATIENCE_SECONDS,
     )
+
+
+def process_of(*arguments: object) -> "subprocess.Popen[bytes]":
+    """Start one command, to be killed; what it prints is lost."""
+    nowhere = subprocess.DEVNULL
+    command, environment = _command(*arguments), _environment({})
+    return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=environment)
 
 
 def vitrine_here(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -83,19 +95,21 @@ def make_shop(folder: Path, products: int = PRODUCTS) -> Shop:
 
 
 @contextmanager
-def serving(data_dir: Path, folder: Path, bundle: Path = DEFAULT_BUNDLE) -> Iterator[Server]:
+def serving(
+    data_dir: Path, folder: Path, bundle: Path = DEFAULT_BUNDLE, **settings: str
+) -> Iterator[Server]:
     """Run `vitrine serve` on a free port until the block ends; `folder` takes its log."""
     log = folder / "serve.log"
     command = _command("serve", "--data-dir", data_dir, "--port", 0, "--bundle", bundle)
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env=_environment({}))
+        process = subprocess.Popen(command, stdout=out, stderr=out, env=_environment(settings))
     try:
         found = eventually(
             lambda: _ADDRESS.search(log.read_text()) or process.poll() is not None,
             log.read_text,
         )
         assert isinstance(found, re.Match), log.read_text()
-        yield Server(found[1], log)
+        yield Server(found[1], log, process)
     finally:
         process.terminate()
         process.wait(_PATIENCE_SECONDS)

@@ -8,22 +8,18 @@ import pyarrow as pa
 from service.adapters.product_columns import ProductColumns, read_products
 from service.adapters.product_table import write_products
 from service.core.types import Product
-from support.fakes import FakeProductStore
+from support.fake_store import FakeProductStore, fill
 
 
-def columns_of(
-    folder: Path, products: Sequence[Product], store: FakeProductStore | None = None
-) -> ProductColumns:
+def columns_of(folder: Path, products: Sequence[Product]) -> ProductColumns:
     """Write these products' fields into the folder and read them."""
-    store = store or FakeProductStore()
-    run = store.begin_run()
-    for product in products:
-        store.put(product, run)
-    store.commit()
+    store = FakeProductStore()
+    fill(store, [(product, ()) for product in products], "")
     ids = pa.array([product.id for product in products], pa.string())
     table = pa.table({"image_id": ids, "product_id": ids})
     with pa.ipc.new_file(str(folder / "products.arrow"), table.schema) as file:
         file.write_table(table)
-    write_products(folder, store)
+    with store.view() as view:
+        write_products(folder, view)
     columns, _ = read_products(folder)
     return columns

@@ -31,6 +31,7 @@ def test_the_defaults_need_nothing_and_reach_nothing():
     assert settings.bundle == DEFAULT_BUNDLE
     assert settings.redis_url is None
     assert settings.host == "127.0.0.1"
+    assert not settings.fetch_urls
 
 
 @pytest.mark.parametrize(

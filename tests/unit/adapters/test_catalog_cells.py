@@ -1,12 +1,18 @@
 """Cells as shops write them: prices of two continents, and every form a picture comes in."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from service.adapters.catalog_cells import attribute_value, image_refs, price_and_currency, text
+from service.adapters.catalog_cells import (
+    attribute_value,
+    image_refs,
+    moment,
+    price_and_currency,
+    text,
+)
 from service.core.types import ImageRef
 
 FOLDER = Path("/shop")
@@ -128,3 +134,25 @@ def test_an_empty_cell_is_no_picture(cell: object) -> None:
 def test_what_cannot_be_a_picture_is_refused(cell: object) -> None:
     with pytest.raises(ValueError, match="a picture is bytes, a path, a URL"):
         image_refs(cell, FOLDER)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2024-05-06",
+        " 2024-05-06T00:00:00Z ",
+        "2024-05-06 00:00",
+        "2024-05-06T02:00:00+02:00",
+        date(2024, 5, 6),
+        datetime(2024, 5, 6),  # noqa: DTZ001 - as Parquet has it
+        datetime(2024, 5, 6, tzinfo=UTC),
+        datetime(2024, 5, 6, 2, tzinfo=timezone(timedelta(hours=2))),
+    ],
+)
+def test_a_date_or_a_time_is_a_moment(cell: object) -> None:
+    assert moment(cell) == datetime(2024, 5, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("cell", ["", "yesterday", "2024-13-01", None, 1714953600, 1.5, ["2024"]])
+def test_what_is_neither_is_no_moment(cell: object) -> None:
+    assert moment(cell) is None

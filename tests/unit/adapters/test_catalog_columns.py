@@ -1,6 +1,7 @@
 """Which column is which field: what was asked for, then our own name, then the usual others."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,21 @@ def test_a_product_is_a_row_for_each_picture_and_one_row_without_any() -> None:
 def test_a_cell_that_cannot_be_a_picture_is_placed() -> None:
     with pytest.raises(CatalogSourceError, match=r"^here: column 'image': a picture is bytes"):
         read({"id": "1", "image": 5})
+
+
+def test_when_a_row_changed_is_read_and_stays_an_attribute() -> None:
+    """Also under another name, where a mapping gives it."""
+    plan = plan_columns(["id", "image", "updated_at"], {}, SOURCE)
+    mapped = plan_columns(["id", "image", "touched"], {"updated_at": "touched"}, SOURCE)
+    for columns, name in ((plan, "updated_at"), (mapped, "touched")):
+        assert columns.dated
+        record = {"id": "1", "image": "a.jpg", name: "2024-05-06"}
+        (row,) = rows_of(record, columns, folder=Path(), where="row 1")
+        assert row.updated_at == datetime(2024, 5, 6, tzinfo=UTC)
+        assert row.product.attributes == {name: "2024-05-06"}
+
+
+def test_without_such_a_column_no_row_says_when_it_changed() -> None:
+    plan = plan_columns(["id", "image", "touched"], {}, SOURCE)
+    (row,) = rows_of({"id": "1", "touched": "2024-05-06"}, plan, folder=Path(), where="row 1")
+    assert (plan.dated, row.updated_at) == (False, None)

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,18 @@ def test_half_a_surrogate_pair_in_jsonl_becomes_a_question_mark(tmp_path: Path) 
     path.write_text('{"id": "1", "title": "\\ud83d\\udc5f shoe \\ud800", "image": "1.jpg"}\n')
     (row,) = open_source(path, columns={}).rows()
     assert row.product.title == "\U0001f45f shoe ?"
+
+
+@pytest.mark.parametrize("name", ["c.parquet", "c.csv", "c.tsv", "c.jsonl", "shards/c.parquet"])
+def test_every_kind_of_file_may_say_when_a_row_changed(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, [{"id": "1", "image": "a.jpg", "touched": "2024-05-06"}])
+    source = path.parent if "/" in name else path
+    assert not open_source(source, columns={}).dated
+    dated = open_source(source, columns={"updated_at": "touched"})
+    assert dated.dated
+    assert [row.updated_at for row in dated.rows()] == [datetime(2024, 5, 6, tzinfo=UTC)]
+
+
+def test_a_folder_of_pictures_does_not_say_when_they_changed(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    assert not open_source(tmp_path, columns={}).dated

@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from service.adapters import product_kinds, product_table
+from service.adapters import product_table
 from service.adapters.product_columns import ProductColumns, read_products
 from service.adapters.product_table import PRODUCT_FILES, write_products
+from service.core import product_kinds
 from service.core.errors import IndexCorruptError, InvalidFilterError
 from service.core.filter_text import parse_filter_text
 from service.core.types import AttributeValue, Product, StoredProduct
-from support.fakes import FakeProductStore
+from support.fake_store import FakeProductStore, FakeView, State, fill
 from support.product_columns import columns_of
 
 SHOES = [
@@ -182,38 +183,15 @@ def test_texts_too_many_for_a_dictionary_are_found_no_less(
     assert few.matching(wanted).sum() == 4
 
 
-def test_a_product_that_is_gone_meanwhile_has_nothing_but_its_id(tmp_path: Path) -> None:
-    class Losing(FakeProductStore):
-        def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
-            return {}
-
-    columns = columns_of(tmp_path, SHOES, Losing())
-    assert found(columns, "-brand:* -price:*") == ["s1", "s2", "s3", "S1"]
-
-
-def test_a_product_that_changes_between_the_readings_loses_that_value_only(tmp_path: Path) -> None:
-    class Changing(FakeProductStore):
-        readings = 0
-
-        def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
-            self.readings += 1
-            if self.readings == 2:
-                run = self.begin_run()
-                self.put(Product("s2", brand="New", attributes={"unheard": "of"}), run)
-                self.commit()
-            return super().get_many(product_ids)
-
-    columns = columns_of(tmp_path, SHOES, Changing())
-    assert found(columns, "brand:*") == ["s1", "S1"]
-    assert found(columns, "id:s2 -price:*") == ["s2"]
-
-
 def test_rows_are_numbered_by_product_in_order_of_the_first(tmp_path: Path) -> None:
     ids = pa.array(["b", "a", "b", "c", "a"])
     table = pa.table({"image_id": ids, "product_id": ids})
     with pa.ipc.new_file(str(tmp_path / "products.arrow"), table.schema) as file:
         file.write_table(table, max_chunksize=2)
-    write_products(tmp_path, FakeProductStore())
+    store = FakeProductStore()
+    fill(store, [(Product(id_), ()) for id_ in "abc"], "")
+    with store.view() as view:
+        write_products(tmp_path, view)
     columns, numbers = read_products(tmp_path)
     assert numbers.tolist() == [0, 1, 0, 2, 1]
     assert columns.values("id", np.arange(3, dtype=np.int32)) == ["b", "a", "c"]
@@ -222,11 +200,11 @@ def test_rows_are_numbered_by_product_in_order_of_the_first(tmp_path: Path) -> N
 def test_memory_does_not_grow_with_the_catalogue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Generated(FakeProductStore):
+    class Generated(FakeView):
         def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
             attributes = {f"x{i}": ("a" * 20, "b") for i in range(5)}
             return {
-                id_: StoredProduct(Product(id_, attributes={**attributes, "y": id_}), (), "")
+                id_: StoredProduct(Product(id_, attributes={**attributes, "y": id_}), (), "", 1)
                 for id_ in product_ids
             }
 
@@ -236,7 +214,7 @@ def test_memory_does_not_grow_with_the_catalogue(
         with pa.ipc.new_file(str(tmp_path / "products.arrow"), table.schema) as file:
             file.write_table(table)
         tracemalloc.start()
-        write_products(tmp_path, Generated())
+        write_products(tmp_path, Generated(State()))
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest

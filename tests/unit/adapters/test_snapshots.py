@@ -17,7 +17,8 @@ from service.core.index_choice import IndexChoice
 from service.core.keys import bundle_digest
 from service.core.manifest import SNAPSHOT_SCHEMA, Receipt
 from service.core.types import Product
-from support.fakes import FakeProductStore, fake_manifest
+from support.fake_store import FakeProductStore, FakeView, State, fill
+from support.fakes import fake_manifest
 
 BUNDLE = fake_manifest()
 FILES = (
@@ -27,24 +28,20 @@ FILES = (
     "attributes.arrow",
     "product_rows.npy",
 )
-RECEIPT = Receipt(
-    products=30, seen=30, embedded=30, reused=0, failed=0, removed_products=0, seconds=1
-)
+RECEIPT = Receipt(products=30, seen=30, embedded=30, reused=0, failed=0, removed=0, seconds=1)
 
 
 @pytest.fixture(scope="module")
-def store() -> FakeProductStore:
+def view() -> FakeView:
     """Thirty products of a picture each."""
     vectors = np.random.default_rng(0).normal(size=(30, BUNDLE.dim)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    filled = FakeProductStore()
-    run = filled.begin_run()
-    for i in range(30):
-        filled.put(Product(id=f"p{i}"), run)
-        filled.add_image(f"p{i}", f"{i:064x}", run)
-    filled.put_embeddings(bundle_digest(BUNDLE), {f"{i:064x}": v for i, v in enumerate(vectors)})
-    filled.commit()
-    return filled
+    store = FakeProductStore()
+    catalog = [(Product(id=f"p{i}"), [f"{i:064x}"]) for i in range(30)]
+    images = {f"{i:064x}": v for i, v in enumerate(vectors)}
+    fill(store, catalog, bundle_digest(BUNDLE), images)
+    with store.view() as filled:
+        return filled
 
 
 @pytest.fixture
@@ -53,9 +50,9 @@ def snapshots(tmp_path: Path) -> SnapshotFolder:
 
 
 @pytest.fixture
-def publish(snapshots: SnapshotFolder, store: FakeProductStore) -> Callable[[], int]:
+def publish(snapshots: SnapshotFolder, view: FakeView) -> Callable[[], int]:
     def build_and_promote() -> int:
-        version = snapshots.build(store, BUNDLE, RECEIPT).manifest.version
+        version = snapshots.build(view, BUNDLE, RECEIPT).manifest.version
         snapshots.promote(version)
         return version
 
@@ -74,11 +71,11 @@ def test_the_folder_holds_what_the_design_says(tmp_path: Path, publish: Callable
 
 
 def test_vectors_are_kept_as_half_floats_that_can_be_mapped(
-    tmp_path: Path, publish: Callable[[], int], store: FakeProductStore
+    tmp_path: Path, publish: Callable[[], int], view: FakeView
 ) -> None:
     publish()
     found = np.load(tmp_path / "snapshots/v000001/vectors.f16.npy", mmap_mode="r")
-    (rows,) = store.rows(bundle_digest(BUNDLE), 100)
+    (rows,) = view.rows(bundle_digest(BUNDLE), 100)
     assert found.dtype == np.float16
     np.testing.assert_array_equal(found, rows.vectors.astype(np.float16))
 
@@ -207,21 +204,21 @@ def test_what_a_killed_run_left_is_ignored_and_cleared(
 def test_a_build_that_fails_leaves_nothing_behind(
     tmp_path: Path, snapshots: SnapshotFolder
 ) -> None:
-    class Breaking(FakeProductStore):
+    class Breaking(FakeView):
         def count_rows(self, bundle_digest: str) -> int:
             raise StoreError("the disk is gone")
 
     with pytest.raises(StoreError):
-        snapshots.build(Breaking(), BUNDLE, RECEIPT)
+        snapshots.build(Breaking(State()), BUNDLE, RECEIPT)
     assert names(tmp_path / "snapshots") == []
 
 
 def test_a_version_built_but_not_promoted_is_not_built_over(
-    snapshots: SnapshotFolder, store: FakeProductStore, publish: Callable[[], int]
+    snapshots: SnapshotFolder, view: FakeView, publish: Callable[[], int]
 ) -> None:
     """As when a run is killed between the two."""
     publish()
-    assert snapshots.build(store, BUNDLE, RECEIPT).manifest.version == 2
+    assert snapshots.build(view, BUNDLE, RECEIPT).manifest.version == 2
     assert publish() == 3
     assert snapshots.current() == 3
 
@@ -238,12 +235,12 @@ def test_three_versions_are_kept(
 
 
 def test_what_served_last_is_kept_though_newer_ones_never_served(
-    snapshots: SnapshotFolder, store: FakeProductStore, publish: Callable[[], int]
+    snapshots: SnapshotFolder, view: FakeView, publish: Callable[[], int]
 ) -> None:
     """Refused by the gate, say; a rollback must find what it goes back to."""
     publish()
     for _ in range(4):
-        snapshots.build(store, BUNDLE, RECEIPT)
+        snapshots.build(view, BUNDLE, RECEIPT)
     publish()
     assert [m.version for m in snapshots.manifests()] == [1, 6]
     assert snapshots.history() == (6, 1)
@@ -252,11 +249,11 @@ def test_what_served_last_is_kept_though_newer_ones_never_served(
 
 
 def test_pruning_forgets_what_it_removes(
-    snapshots: SnapshotFolder, store: FakeProductStore, publish: Callable[[], int]
+    snapshots: SnapshotFolder, view: FakeView, publish: Callable[[], int]
 ) -> None:
     for _ in range(3):
         publish()
-    snapshots.build(store, BUNDLE, RECEIPT)
+    snapshots.build(view, BUNDLE, RECEIPT)
     assert snapshots.prune(2) == [1, 4]
     assert snapshots.history() == (3, 2)
     assert snapshots.prune(2) == []
@@ -264,14 +261,14 @@ def test_pruning_forgets_what_it_removes(
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf", "ivf-rabitq", "binary", "IVF2,SQ4"])
 def test_every_kind_says_what_it_is_worth_and_loads_with_its_search_point(
-    snapshots: SnapshotFolder, store: FakeProductStore, kind: str
+    snapshots: SnapshotFolder, view: FakeView, kind: str
 ) -> None:
-    manifest = snapshots.build(store, BUNDLE, RECEIPT, IndexChoice(kind, 0.9)).manifest
+    manifest = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(kind, 0.9)).manifest
     assert (manifest.index_kind, manifest.target_recall) == (kind, 0.9)
     assert manifest.chosen in manifest.operating_points
     assert manifest.chosen.recall >= 0.9
     assert manifest.bytes_per_vector > 0
-    (rows,) = store.rows(bundle_digest(BUNDLE), 100)
+    (rows,) = view.rows(bundle_digest(BUNDLE), 100)
     similarities, found = snapshots.load(1).index.search(rows.vectors, 1)
     np.testing.assert_allclose(similarities, 1, atol=3e-4)
     assert similarities.max() <= 1 + 1e-6
@@ -280,10 +277,10 @@ def test_every_kind_says_what_it_is_worth_and_loads_with_its_search_point(
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf", "ivf-rabitq", "binary", "IVF2,SQ4"])
 def test_every_kind_is_built_of_centralised_vectors_if_so_asked(
-    tmp_path: Path, snapshots: SnapshotFolder, store: FakeProductStore, kind: str
+    tmp_path: Path, snapshots: SnapshotFolder, view: FakeView, kind: str
 ) -> None:
-    plain = snapshots.build(store, BUNDLE, RECEIPT, IndexChoice(kind, 1.0))
-    moved = snapshots.build(store, BUNDLE, RECEIPT, IndexChoice(kind, 1.0, centralize=4))
+    plain = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(kind, 1.0))
+    moved = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(kind, 1.0, centralize=4))
     assert (plain.manifest.centralize, moved.manifest.centralize) == (0, 4)
     every = np.arange(30)
     vectors = plain.vectors.take(every)
@@ -297,27 +294,24 @@ def test_every_kind_is_built_of_centralised_vectors_if_so_asked(
 
 
 def test_neighbours_are_found_in_blocks_on_every_core(
-    snapshots: SnapshotFolder, store: FakeProductStore, monkeypatch: pytest.MonkeyPatch
+    snapshots: SnapshotFolder, view: FakeView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = np.arange(30)
     choice = IndexChoice("ivf", 1.0, centralize=3)
-    whole = snapshots.build(store, BUNDLE, RECEIPT, choice).vectors.take(every)
+    whole = snapshots.build(view, BUNDLE, RECEIPT, choice).vectors.take(every)
     monkeypatch.setattr("service.adapters.centralizing._BLOCK", 7)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    parts = snapshots.build(store, BUNDLE, RECEIPT, choice).vectors.take(every)
+    parts = snapshots.build(view, BUNDLE, RECEIPT, choice).vectors.take(every)
     np.testing.assert_array_equal(parts, whole)
 
 
 def test_one_picture_has_no_neighbours_to_be_centralised_with(snapshots: SnapshotFolder) -> None:
-    single = FakeProductStore()
-    run = single.begin_run()
-    single.put(Product(id="p"), run)
-    single.add_image("p", "0" * 64, run)
+    single, digest = FakeProductStore(), bundle_digest(BUNDLE)
     vector = np.eye(1, BUNDLE.dim, dtype=np.float32)[0]
-    single.put_embeddings(bundle_digest(BUNDLE), {"0" * 64: vector})
-    single.commit()
+    fill(single, [(Product(id="p"), ["0" * 64])], digest, {"0" * 64: vector})
     for store in (single, FakeProductStore()):
-        built = snapshots.build(store, BUNDLE, RECEIPT, IndexChoice(centralize=5))
+        with store.view() as view:
+            built = snapshots.build(view, BUNDLE, RECEIPT, IndexChoice(centralize=5))
         assert len(built.index) == built.manifest.rows == store.count_products()
 
 
@@ -334,21 +328,21 @@ def test_a_manifest_from_before_there_was_centralisation_is_of_none(
 
 @pytest.mark.parametrize("size", [100, 1000, 3000, 5000, 7000])
 def test_a_disk_that_is_full_while_centralising_leaves_nothing(
-    tmp_path: Path, snapshots: SnapshotFolder, store: FakeProductStore, size: int
+    tmp_path: Path, snapshots: SnapshotFolder, view: FakeView, size: int
 ) -> None:
     choice = IndexChoice("flat", centralize=5)
     with files_of_at_most(size), suppress(StoreError):
-        snapshots.build(store, BUNDLE, RECEIPT, choice)
+        snapshots.build(view, BUNDLE, RECEIPT, choice)
     left = names(tmp_path / "snapshots")
     assert left in ([], ["v000001"])
     assert [snapshots.load(1).manifest.centralize for _ in left] == [5] * len(left)
 
 
 def test_a_kind_that_cannot_be_built_leaves_nothing_behind(
-    tmp_path: Path, snapshots: SnapshotFolder, store: FakeProductStore
+    tmp_path: Path, snapshots: SnapshotFolder, view: FakeView
 ) -> None:
     with pytest.raises(IndexChoiceError, match="of 30 vectors cannot be built"):
-        snapshots.build(store, BUNDLE, RECEIPT, IndexChoice("IVF64,Flat"))
+        snapshots.build(view, BUNDLE, RECEIPT, IndexChoice("IVF64,Flat"))
     assert names(tmp_path / "snapshots") == []
 
 
@@ -373,11 +367,11 @@ def test_what_an_operator_puts_beside_is_left_alone(
     assert (tmp_path / "snapshots" / name).exists()
 
 
-def test_where_nothing_can_be_written_says_so(tmp_path: Path, store: FakeProductStore) -> None:
+def test_where_nothing_can_be_written_says_so(tmp_path: Path, view: FakeView) -> None:
     (tmp_path / "file").touch()
     blocked = SnapshotFolder(tmp_path / "file")
     with pytest.raises(StoreError, match="cannot be written"):
-        blocked.build(store, BUNDLE, RECEIPT)
+        blocked.build(view, BUNDLE, RECEIPT)
     with pytest.raises(StoreError, match="cannot be written"):
         blocked.promote(1)
 
@@ -397,7 +391,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 def test_a_disk_that_is_full_leaves_the_old_serving_and_nothing_else(
     tmp_path: Path,
     snapshots: SnapshotFolder,
-    store: FakeProductStore,
+    view: FakeView,
     publish: Callable[[], int],
     size: int,
 ) -> None:
@@ -405,10 +399,10 @@ def test_a_disk_that_is_full_leaves_the_old_serving_and_nothing_else(
     publish()
     sizes = [path.stat().st_size for path in (tmp_path / "snapshots/v000001").iterdir()]
     if size >= max(sizes):
-        snapshots.build(store, BUNDLE, RECEIPT)
+        snapshots.build(view, BUNDLE, RECEIPT)
         return
     with files_of_at_most(size), pytest.raises(StoreError, match="cannot be written"):
-        snapshots.build(store, BUNDLE, RECEIPT)
+        snapshots.build(view, BUNDLE, RECEIPT)
     with files_of_at_most(0), pytest.raises(StoreError, match="cannot be written"):
         snapshots.promote(1)
     assert names(tmp_path / "snapshots") == ["v000001"]
@@ -418,8 +412,8 @@ def test_a_disk_that_is_full_leaves_the_old_serving_and_nothing_else(
 
 
 def test_products_are_those_in_the_index_and_not_those_of_the_run(
-    snapshots: SnapshotFolder, store: FakeProductStore
+    snapshots: SnapshotFolder, view: FakeView
 ) -> None:
     """A run over part of a catalogue leaves the rest in the index."""
     partial = RECEIPT.model_copy(update={"products": 1})
-    assert snapshots.build(store, BUNDLE, partial).manifest.products == 30
+    assert snapshots.build(view, BUNDLE, partial).manifest.products == 30

@@ -29,7 +29,7 @@ def snapshot_manifest() -> SnapshotManifest:
         built_at="2025-01-01T00:00:00Z",
         files={"vectors.faiss": "b" * 64},
         receipt=Receipt(
-            products=8, seen=10, embedded=9, reused=1, failed=0, removed_products=0, seconds=1.5
+            products=8, seen=10, embedded=9, reused=1, failed=0, removed=0, seconds=1.5
         ),
     )
 
@@ -201,3 +201,20 @@ def test_the_newer_fields_are_written_only_where_they_are_used() -> None:
     spec = PreprocessSpec(size=224, **newer)
     assert newer.items() <= spec.model_dump().items()
     assert PreprocessSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_a_receipt_from_before_is_read(snapshot_manifest: SnapshotManifest) -> None:
+    """It had no new, changed and coverage, and another name for what was removed."""
+    old = snapshot_manifest.model_dump()
+    old["receipt"] = {
+        "products": 8,
+        "seen": 10,
+        "embedded": 9,
+        "reused": 1,
+        "failed": 0,
+        "removed_products": 3,
+        "seconds": 1.5,
+    }
+    receipt = SnapshotManifest.model_validate(old).receipt
+    assert (receipt.removed, receipt.new, receipt.changed, receipt.coverage) == (3, 0, 0, None)
+    assert "removed_products" not in receipt.model_dump()

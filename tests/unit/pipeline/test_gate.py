@@ -10,15 +10,16 @@ from service.core.index_choice import IndexChoice
 from service.core.keys import image_digest
 from service.core.manifest import OperatingPoint, SearchPoint
 from service.core.snapshot import Snapshot
+from service.core.store import Write
 from service.core.tasks import GoldenQuery
 from service.core.types import Product
-from service.pipeline.gate import GateOptions, inspect, require
+from service.pipeline.gate import Check, GateOptions, inspect, require
 from service.pipeline.reindex import Reindex, ReindexOptions
+from support.fake_store import FakeProductStore, FakeView, State, fill
 from support.fakes import (
     BruteForceIndex,
     FakeEncoder,
     FakeFetcher,
-    FakeProductStore,
     FakeSnapshots,
     FakeSource,
     FakeThumbnails,
@@ -39,15 +40,20 @@ class Indexed:
         self.snapshots = FakeSnapshots()
         flow = Reindex(self.encoder, self.store, FakeThumbnails(), self.snapshots, FakeFetcher())
         rows = [row(f"p{i}", data) for i, data in enumerate(PICTURES)]
-        self.snapshot = flow.run(FakeSource(rows), ReindexOptions(gate=EXACT)).snapshot
+        report = flow.run(FakeSource(rows), ReindexOptions(gate=EXACT))
+        self.snapshot = self.snapshots.load(report.version or 0)
 
     def refusal(self, snapshot: Snapshot, options: GateOptions = EXACT) -> str:
         """What the gate says; every check but one must pass."""
-        checks = inspect(snapshot, self.store, self.encoder, options)
+        checks = self.inspect(snapshot, options)
         assert [check.passed for check in checks].count(False) == 1
         with pytest.raises(IndexRefusedError, match=r"v000001 is not promoted") as refused:
             require(checks, snapshot.manifest.version)
         return str(refused.value)
+
+    def inspect(self, snapshot: Snapshot, options: GateOptions = EXACT) -> list[Check]:
+        with self.store.view() as view:
+            return inspect(snapshot, view, self.encoder, options)
 
     def with_manifest(self, **change: object) -> Snapshot:
         return replace(self.snapshot, manifest=self.snapshot.manifest.model_copy(update=change))
@@ -64,7 +70,7 @@ def golden(*pairs: tuple[int, str]) -> tuple[GoldenQuery, ...]:
 
 def test_a_sound_snapshot_passes_every_check(shop: Indexed) -> None:
     options = GateOptions(min_coverage=1, golden=golden((3, "p3"), (4, "p4")), min_golden=1)
-    checks = inspect(shop.snapshot, shop.store, shop.encoder, options)
+    checks = shop.inspect(shop.snapshot, options)
     assert [c.name for c in checks] == ["recall@10", "rows", "coverage", "golden hits"]
     assert all(check.passed for check in checks)
     require(checks, 1)
@@ -83,20 +89,19 @@ def test_other_rows_than_the_store_s_are_refused(shop: Indexed) -> None:
 
 
 def test_rows_are_compared_with_the_manifest_once_the_store_was_written_to(shop: Indexed) -> None:
-    shop.store.add_image("p0", image_digest(PICTURES[1]), shop.store.begin_run())
-    shop.store.commit()
-    assert shop.store.count_rows(shop.encoder.bundle_digest) == 21
-    require(inspect(shop.snapshot, shop.store, shop.encoder, EXACT), 1)
+    images = tuple(image_digest(picture) for picture in PICTURES[:2])
+    shop.store.write([Write("p0", Product("p0"), images)], shop.encoder.bundle_digest, {})
+    with shop.store.view() as view:
+        assert view.count_rows(shop.encoder.bundle_digest) == 21
+    require(shop.inspect(shop.snapshot), 1)
 
 
 def test_too_many_products_without_a_vector_are_refused(shop: Indexed) -> None:
-    run = shop.store.begin_run()
-    for i in range(5):
-        shop.store.put(Product(f"bare-{i}"), run)
-    shop.store.commit()
+    bare = [(Product(f"bare-{i}"), ()) for i in range(5)]
+    fill(shop.store, bare, shop.encoder.bundle_digest)
     said = shop.refusal(shop.snapshot, GateOptions(min_coverage=0.9))
     assert "coverage 0.8000, required 0.9000, short by 0.1000" in said
-    checks = inspect(shop.snapshot, shop.store, shop.encoder, GateOptions(min_coverage=0.8))
+    checks = shop.inspect(shop.snapshot, GateOptions(min_coverage=0.8))
     require(checks, 1)
 
 
@@ -106,20 +111,23 @@ def test_golden_queries_that_miss_are_refused(shop: Indexed) -> None:
     said = shop.refusal(shop.snapshot, options)
     assert "golden hits 0.7500, required 0.9500, short by 0.2000" in said
     lenient = replace(options, min_golden=0.75)
-    require(inspect(shop.snapshot, shop.store, shop.encoder, lenient), 1)
+    require(shop.inspect(shop.snapshot, lenient), 1)
 
 
 def test_golden_queries_embedded_by_another_bundle_are_no_test(shop: Indexed) -> None:
     options = GateOptions(golden=golden((1, "p1")))
-    with pytest.raises(BundleMismatchError, match=r"fake-0.*fake-7.*--bundle"):
-        inspect(shop.snapshot, shop.store, FakeEncoder(seed=7), options)
+    with (
+        shop.store.view() as view,
+        pytest.raises(BundleMismatchError, match=r"fake-0.*fake-7.*--bundle"),
+    ):
+        inspect(shop.snapshot, view, FakeEncoder(seed=7), options)
 
 
 def test_an_empty_store_lacks_nothing() -> None:
-    encoder, store = FakeEncoder(), FakeProductStore()
+    encoder, empty = FakeEncoder(), FakeView(State())
     reindexed = Indexed().snapshot.manifest.receipt
-    snapshot = FakeSnapshots().build(store, encoder.manifest, reindexed)
-    require(inspect(snapshot, store, encoder, EXACT), 1)
+    snapshot = FakeSnapshots().build(empty, encoder.manifest, reindexed)
+    require(inspect(snapshot, empty, encoder, EXACT), 1)
 
 
 def test_a_refused_snapshot_leaves_the_old_one_serving_and_is_kept(shop: Indexed) -> None:
@@ -134,5 +142,6 @@ def test_a_refused_snapshot_leaves_the_old_one_serving_and_is_kept(shop: Indexed
 def test_the_choice_of_index_reaches_the_manifest(shop: Indexed) -> None:
     flow = Reindex(shop.encoder, shop.store, FakeThumbnails(), shop.snapshots, FakeFetcher())
     options = ReindexOptions(index=IndexChoice("hnsw", 0.99))
-    manifest = flow.run(FakeSource([row("p0", PICTURES[0])]), options).snapshot.manifest
+    report = flow.run(FakeSource([row("p0", PICTURES[0])]), options)
+    manifest = shop.snapshots.manifest(report.version or 0)
     assert (manifest.index_kind, manifest.target_recall) == ("hnsw", 0.99)

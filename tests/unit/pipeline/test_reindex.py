@@ -1,72 +1,20 @@
 """The catalogue flow: what is embedded, kept, dropped and put in service."""
 
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from service.core.errors import CatalogSourceError, ReindexFailedError, StoreError
-from service.core.keys import image_digest
+from service.core.receipts import RunEnd
 from service.core.types import CatalogRow, ImageRef, Pixels, Product, Vectors
-from service.pipeline import preparing, reindex
-from service.pipeline.gate import GateOptions
+from service.pipeline import intake, preparing
 from service.pipeline.preparing import ThumbnailPolicy
-from service.pipeline.reindex import Outcome, Reindex, ReindexOptions
-from support.fakes import (
-    FakeEncoder,
-    FakeFetcher,
-    FakeProductStore,
-    FakeSnapshots,
-    FakeSource,
-    FakeThumbnails,
-)
-from support.pictures import encoded, photo
-
-BROKEN = b"\xff\xd8\xff broken"
-LENIENT = ReindexOptions(max_failed=1, gate=GateOptions(min_coverage=0))
-
-
-@cache
-def picture(seed: int) -> bytes:
-    return encoded(photo(40, 40, seed=seed), "PNG")
-
-
-def row(product: str | Product, image: int | bytes | ImageRef | None) -> CatalogRow:
-    if isinstance(product, str):
-        product = Product(product)
-    if isinstance(image, int):
-        image = picture(image)
-    if isinstance(image, bytes):
-        image = ImageRef(data=image)
-    return CatalogRow(product, image)
-
-
-@dataclass
-class Shop:
-    """A catalogue flow and what it is made of."""
-
-    encoder: FakeEncoder = field(default_factory=FakeEncoder)
-    store: FakeProductStore = field(default_factory=FakeProductStore)
-    thumbnails: FakeThumbnails = field(default_factory=FakeThumbnails)
-    snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
-    fetcher: FakeFetcher = field(default_factory=FakeFetcher)
-
-    def run(self, rows: Iterable[CatalogRow], options: ReindexOptions | None = None) -> Outcome:
-        flow = Reindex(self.encoder, self.store, self.thumbnails, self.snapshots, self.fetcher)
-        return flow.run(FakeSource(rows), options or ReindexOptions())
-
-    def images(self) -> dict[str, tuple[str, ...]]:
-        return {p.product.id: p.image_ids for p in self.store.list_products(1000)}
-
-    def indexed(self) -> list[tuple[str, str]]:
-        """(product, picture) of every row that serves."""
-        current = self.snapshots.current()
-        assert current is not None
-        snapshot = self.snapshots.load(current)
-        return list(zip(snapshot.product_ids, snapshot.image_ids, strict=True))
+from service.pipeline.reindex import ReindexOptions
+from support.fake_store import FakeProductStore
+from support.fakes import FakeEncoder, FakeSnapshots, FakeSource, FakeThumbnails
+from support.shops import BROKEN, LENIENT, Shop, counts, digests, picture, row
 
 
 @pytest.fixture
@@ -74,25 +22,15 @@ def shop() -> Shop:
     return Shop()
 
 
-def digests(*seeds: int) -> tuple[str, ...]:
-    return tuple(image_digest(picture(seed)) for seed in seeds)
-
-
-def counts(outcome: Outcome) -> dict[str, int]:
-    names = ("products", "seen", "embedded", "reused", "failed", "removed_products")
-    receipt = outcome.receipt.model_dump()
-    return {name: receipt[name] for name in names if receipt[name]}
-
-
 # Counting
 
 
 def test_a_first_run_embeds_everything_and_serves_it(shop: Shop) -> None:
-    outcome = shop.run(row(f"p{i}", i) for i in range(70))
-    assert counts(outcome) == {"products": 70, "seen": 70, "embedded": 70}
+    report = shop.run(row(f"p{i}", i) for i in range(70))
+    assert counts(report) == {"products": 70, "new": 70, "seen": 70, "embedded": 70}
     assert sum(shop.encoder.batches) == 70
-    assert max(shop.encoder.batches) == reindex._BATCH
-    assert shop.snapshots.current() == outcome.snapshot.manifest.version
+    assert max(shop.encoder.batches) == intake.BATCH
+    assert shop.snapshots.current() == report.version
     assert shop.indexed() == [(f"p{i}", *digests(i)) for i in range(70)]
 
 
@@ -107,13 +45,12 @@ def test_the_same_again_embeds_nothing(shop: Shop) -> None:
 
 def test_vectors_are_the_encoder_s_own(shop: Shop) -> None:
     """However a batch was put together, each picture gets its own vector."""
-    outcome = shop.run(row(f"p{i}", i) for i in range(50))
+    report = shop.run(row(f"p{i}", i) for i in range(50))
     fresh = Shop()
     for i in (0, 31, 32, 49):
-        alone = fresh.run([row("x", i)]).snapshot
-        (part,) = fresh.store.rows(fresh.encoder.bundle_digest, 100)
-        similarities, found = outcome.snapshot.index.search(part.vectors[-1:], 1)
-        assert outcome.snapshot.product_ids[found[0, 0]] == f"p{i}"
+        alone = fresh.serving(fresh.run([row("x", i)]))
+        similarities, found = shop.serving(report).index.search(alone.vectors.take([0]), 1)
+        assert shop.serving(report).product_ids[found[0, 0]] == f"p{i}"
         assert similarities[0, 0] == pytest.approx(1, abs=1e-5)
         assert len(alone.index) == 1, "the picture before was replaced"
 
@@ -121,7 +58,7 @@ def test_vectors_are_the_encoder_s_own(shop: Shop) -> None:
 def test_rows_that_share_an_id_are_one_product_wherever_they_are(shop: Shop) -> None:
     first = Product("a", title="first row wins")
     rows = [row(first, 1), row("b", 2), row("a", 3), row("c", 4), row("a", 5)]
-    assert counts(shop.run(rows)) == {"products": 3, "seen": 5, "embedded": 5}
+    assert counts(shop.run(rows)) == {"products": 3, "new": 3, "seen": 5, "embedded": 5}
     assert shop.images() == {"a": digests(1, 3, 5), "b": digests(2), "c": digests(4)}
     assert shop.store.get_many(["a"])["a"].product == first
 
@@ -130,21 +67,22 @@ def test_rows_that_share_an_id_are_one_product_wherever_they_are(shop: Shop) -> 
 def test_a_picture_under_two_products_is_embedded_once(shop: Shop, apart: int) -> None:
     """Also where the other is in the same batch, a later batch, or beyond the window."""
     between = [row(f"p{i}", 10 + i % 7) for i in range(apart)]
-    outcome = shop.run([row("a", 1), *between, row("b", 1)])
+    report = shop.run([row("a", 1), *between, row("b", 1)])
     distinct = 1 + min(apart, 7)
-    assert sum(shop.encoder.batches) == outcome.receipt.embedded == distinct
-    assert outcome.receipt.reused == apart + 2 - distinct
+    assert sum(shop.encoder.batches) == report.receipt.embedded == distinct
+    assert report.receipt.reused == apart + 2 - distinct
     assert {product for product, image in shop.indexed() if (image,) == digests(1)} == {"a", "b"}
 
 
 def test_a_picture_decoded_while_its_twin_is_on_its_way_is_embedded_once(shop: Shop) -> None:
-    """The pool looks before the first batch is kept; what it then brings is known already."""
+    """Two chunks are looked up before the first batch is kept; the second is known already."""
     looked = threading.Semaphore(0)
 
     class Watched(FakeProductStore):
-        def has_embedding(self, image_id: str, bundle_digest: str) -> bool:
-            found = super().has_embedding(image_id, bundle_digest)
-            if (image_id,) == digests(1) and threading.current_thread().name.startswith("decode"):
+        def embedded(self, image_ids: Collection[str], bundle_digest: str) -> set[str]:
+            found = super().embedded(image_ids, bundle_digest)
+            ahead = threading.current_thread().name.startswith("prepare")
+            if ahead and set(digests(1)) <= set(image_ids):
                 looked.release()
             return found
 
@@ -156,14 +94,15 @@ def test_a_picture_decoded_while_its_twin_is_on_its_way_is_embedded_once(shop: S
             return super().encode(images)
 
     shop.store, shop.encoder = Watched(), Patient()
-    outcome = shop.run([row("a", 1), *(row(f"p{i}", 10 + i) for i in range(60)), row("b", 1)])
-    assert (outcome.receipt.embedded, outcome.receipt.reused) == (61, 1)
-    assert sum(shop.encoder.batches) == 61
+    report = shop.run([row("a", 1), *(row(f"p{i}", 10 + i) for i in range(70)), row("b", 1)])
+    assert (report.receipt.embedded, report.receipt.reused) == (71, 1)
+    assert sum(shop.encoder.batches) == 71
 
 
 def test_a_product_without_pictures_is_kept_and_not_seen(shop: Shop) -> None:
     assert counts(shop.run([row("a", 1), row("b", None)])) == {
         "products": 2,
+        "new": 2,
         "seen": 1,
         "embedded": 1,
     }
@@ -172,8 +111,7 @@ def test_a_product_without_pictures_is_kept_and_not_seen(shop: Shop) -> None:
 
 def test_progress_counts_every_row(shop: Shop) -> None:
     source, done = FakeSource(row(f"p{i % 9}", i % 5) for i in range(200)), []
-    flow = Reindex(shop.encoder, shop.store, shop.thumbnails, shop.snapshots, shop.fetcher)
-    flow.run(source, ReindexOptions(), done.append)
+    shop.flow().run(source, ReindexOptions(), done.append)
     assert sum(done) == 200
 
 
@@ -185,6 +123,7 @@ def test_a_price_change_re_embeds_nothing(shop: Shop) -> None:
     shop.encoder.batches.clear()
     assert counts(shop.run([row(Product("a", price=2.0), 1)])) == {
         "products": 1,
+        "changed": 1,
         "seen": 1,
         "reused": 1,
     }
@@ -212,10 +151,10 @@ def test_replaced_pictures_are_dropped(shop: Shop) -> None:
 
 def test_a_product_whose_pictures_all_fail_keeps_the_old_ones(shop: Shop) -> None:
     shop.run([row("a", 1), row("a", 2), row("b", 3)])
-    outcome = shop.run([row("a", BROKEN), row("a", b"text"), row("b", 4)], LENIENT)
+    report = shop.run([row("a", BROKEN), row("a", b"text"), row("b", 4)], LENIENT)
     assert shop.images() == {"a": digests(1, 2), "b": digests(4)}
     assert ("a", *digests(1)) in shop.indexed()
-    assert outcome.receipt.failed == 2
+    assert report.receipt.failed == 2
 
 
 def test_a_product_of_which_a_picture_fails_loses_none(shop: Shop) -> None:
@@ -229,8 +168,8 @@ def test_missing_products_stay_until_asked_to_go(shop: Shop) -> None:
     shop.run([row("a", 1), row("b", 2), row("c", 3)])
     shop.run([row("b", 2)])
     assert set(shop.images()) == {"a", "b", "c"}
-    outcome = shop.run([row("b", 2)], ReindexOptions(delete_missing=True))
-    assert outcome.receipt.removed_products == 2
+    report = shop.run([row("b", 2)], ReindexOptions(delete_missing=True))
+    assert (report.receipt.removed, report.receipt.changed) == (2, 0)
     assert shop.indexed() == [("b", *digests(2))]
 
 
@@ -247,16 +186,22 @@ def test_each_failure_is_named_with_its_code(shop: Shop, tmp_path: Path) -> None
         row("url", ImageRef(url="https://shop.example/x.jpg")),
         row("folder", ImageRef(path=tmp_path)),
     ]
-    outcome = shop.run(rows, LENIENT)
-    assert [(f.product_id, f.code, f.image) for f in outcome.failures] == [
+    report = shop.run(rows, LENIENT)
+    assert [(f.product_id, f.code, f.image) for f in report.failures] == [
         ("text", "unsupported_image", "embedded bytes"),
         ("broken", "corrupt_image", "embedded bytes"),
         ("gone", "corrupt_image", str(gone)),
         ("url", "fetch_failed", "https://shop.example/x.jpg"),
         ("folder", "corrupt_image", str(tmp_path)),
     ]
-    assert "No such file" in outcome.failures[2].reason
-    assert counts(outcome) == {"products": 6, "seen": 6, "embedded": 1, "failed": 5}
+    assert "No such file" in report.failures[2].reason
+    assert counts(report) == {
+        "products": 6,
+        "new": 6,
+        "seen": 6,
+        "embedded": 1,
+        "failed": 5,
+    }
 
 
 def test_pictures_come_from_files_and_urls_too(shop: Shop, tmp_path: Path) -> None:
@@ -277,6 +222,17 @@ def test_too_many_failures_leave_the_index_and_keep_the_work(shop: Shop) -> None
     with pytest.raises(ReindexFailedError, match="2 of 10 pictures failed") as refused:
         shop.run(rows, ReindexOptions(max_failed=0.19))
     assert [f.product_id for f in refused.value.failures] == ["x", "y"]
+    refusal = shop.records.reports[-1]
+    assert refusal.end is RunEnd.REFUSED
+    assert (refusal.why, refusal.version) == (str(refused.value), None)
+    assert counts(refusal) == {
+        "products": 10,
+        "new": 10,
+        "seen": 10,
+        "embedded": 8,
+        "failed": 2,
+    }
+    assert [f.product_id for f in shop.records.failures] == ["x", "y"]
     assert shop.snapshots.current() == 1
     assert list(shop.snapshots.versions) == [1]
     again = shop.run(rows, ReindexOptions(max_failed=0.2))
@@ -308,12 +264,11 @@ def test_a_source_that_breaks_midway_keeps_what_was_embedded(shop: Shop) -> None
             raise CatalogSourceError("line 301: not a JSON object")
 
     rows = [row(f"p{i}", i) for i in range(300)]
-    flow = Reindex(shop.encoder, shop.store, shop.thumbnails, shop.snapshots, shop.fetcher)
     with pytest.raises(CatalogSourceError, match="line 301"):
-        flow.run(Breaking(rows), ReindexOptions())
+        shop.flow().run(Breaking(rows), ReindexOptions())
     assert shop.snapshots.current() is None
     kept = sum(shop.encoder.batches)
-    assert kept >= 300 - preparing._WINDOW - reindex._BATCH
+    assert kept >= 300 - window() - intake.BATCH
     again = shop.run(rows)
     assert (again.receipt.reused, again.receipt.embedded) == (kept, 300 - kept)
 
@@ -329,12 +284,13 @@ def test_an_interrupted_run_takes_back_what_was_not_committed(shop: Shop) -> Non
     rows = [row(f"p{i}", i) for i in range(100)]
     with pytest.raises(KeyboardInterrupt):
         shop.run(rows)
-    assert not [t for t in threading.enumerate() if t.name.startswith("decode")]
-    shop.store.commit()
+    names = ("prepare", "decode", "read")
+    assert not [t for t in threading.enumerate() if t.name.startswith(names)]
     assert len(shop.images()) == 64, "whole batches, nothing in between"
     shop.encoder = FakeEncoder()
     assert counts(shop.run(rows)) == {
         "products": 100,
+        "new": 36,
         "seen": 100,
         "embedded": 36,
         "reused": 64,
@@ -386,8 +342,8 @@ def test_thumbnails_turned_on_later_embed_nothing(shop: Shop) -> None:
     rows = [row(f"p{i}", i) for i in range(80)]
     shop.run(rows, ReindexOptions(thumbnails=ThumbnailPolicy.OFF))
     shop.encoder.batches.clear()
-    outcome = shop.run(rows, ReindexOptions(thumbnails=ThumbnailPolicy.ON))
-    assert counts(outcome) == {"products": 80, "seen": 80, "reused": 80}
+    report = shop.run(rows, ReindexOptions(thumbnails=ThumbnailPolicy.ON))
+    assert counts(report) == {"products": 80, "seen": 80, "reused": 80}
     assert shop.encoder.batches == []
     assert set(shop.thumbnails.kept) == set(digests(*range(80)))
     assert len(shop.indexed()) == 80
@@ -402,12 +358,17 @@ def test_thumbnails_turned_off_later_stay(shop: Shop) -> None:
 
 def test_a_picture_first_seen_behind_a_url_still_gets_its_thumbnail(shop: Shop) -> None:
     shop.fetcher.pages[URL] = picture(1)
-    outcome = shop.run([row("a", ImageRef(url=URL)), row("b", 1)])
+    report = shop.run([row("a", ImageRef(url=URL)), row("b", 1)])
     assert set(shop.thumbnails.kept) == set(digests(1))
-    assert counts(outcome) == {"products": 2, "seen": 2, "embedded": 1, "reused": 1}
+    assert counts(report) == {"products": 2, "new": 2, "seen": 2, "embedded": 1, "reused": 1}
 
 
 # Memory
+
+
+def window() -> int:
+    """Rows that are ahead of those taken, at most."""
+    return preparing.CHUNKS_AHEAD * preparing.CHUNK_ROWS
 
 
 def test_rows_are_read_at_most_a_window_ahead(shop: Shop) -> None:
@@ -419,10 +380,9 @@ def test_rows_are_read_at_most_a_window_ahead(shop: Shop) -> None:
         furthest = max(furthest, source.read - done)
         done += rows
 
-    flow = Reindex(shop.encoder, shop.store, shop.thumbnails, shop.snapshots, shop.fetcher)
-    flow.run(source, ReindexOptions(), progress)
+    shop.flow().run(source, ReindexOptions(), progress)
     assert done == 1000
-    assert reindex._BATCH < furthest <= preparing._WINDOW
+    assert intake.BATCH < furthest <= window() + preparing.CHUNK_ROWS
 
 
 def test_no_more_than_a_batch_waits_even_where_only_thumbnails_are_made(shop: Shop) -> None:
@@ -437,5 +397,5 @@ def test_no_more_than_a_batch_waits_even_where_only_thumbnails_are_made(shop: Sh
     shop.run(rows, ReindexOptions(thumbnails=ThumbnailPolicy.OFF))
     shop.thumbnails = Counting()
     shop.run(rows)
-    assert shop.thumbnails.largest == reindex._BATCH
+    assert shop.thumbnails.largest == intake.BATCH
     assert len(shop.thumbnails.kept) == 100

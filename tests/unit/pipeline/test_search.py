@@ -11,6 +11,7 @@ from service.core.filter_text import parse_filter_text
 from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.preprocess import decode_for, preprocess
+from service.core.store import Write
 from service.core.types import CatalogRow, ImageRef, Product
 from service.pipeline.batching import Batcher
 from service.pipeline.embedding_cache import EmbeddingCache
@@ -18,11 +19,11 @@ from service.pipeline.live_index import LiveIndex
 from service.pipeline.reindex import Reindex, ReindexOptions
 from service.pipeline.search import Search
 from service.pipeline.selecting import SearchOptions
+from support.fake_store import FakeProductStore
 from support.fakes import (
     FakeCache,
     FakeEncoder,
     FakeFetcher,
-    FakeProductStore,
     FakeSnapshots,
     FakeSource,
     FakeThumbnails,
@@ -66,7 +67,7 @@ class Shop:
 def shop() -> Shop:
     encoder, store, cache = FakeEncoder(), FakeProductStore(), FakeCache()
     snapshots = FakeSnapshots()
-    live = LiveIndex(snapshots, encoder.bundle_digest)
+    live = LiveIndex(snapshots, store, encoder.manifest)
     batcher = Batcher(encoder)
     embeddings = EmbeddingCache([cache], encoder.bundle_digest, encoder.manifest.dim)
     search = Search(encoder, batcher, embeddings, live, store, ImageLimits())
@@ -133,9 +134,7 @@ def test_fewer_products_than_asked_for_are_all_there_are(shop: Shop) -> None:
 
 def test_a_product_deleted_since_is_not_shown(shop: Shop) -> None:
     shop.index({"a": [1], "b": [2]})
-    run = shop.store.begin_run()
-    shop.store.put(Product("b"), run)
-    shop.store.finish_run(run, delete_missing=True)
+    shop.store.write([Write("a", None)], shop.encoder.bundle_digest, {})
     assert ids(shop, 1, 10) == ["b"]
 
 

@@ -22,13 +22,12 @@ from service.core.snapshot import Snapshot, SnapshotStore
 from service.core.types import Product, Vectors
 from service.pipeline.filtering import Filtering, Kept
 from service.pipeline.selecting import CANDIDATES, SearchOptions, Selected, select
-from support.fakes import FakeProductStore, FakeSnapshots, fake_manifest
+from support.fake_store import FakeProductStore, fill
+from support.fakes import FakeSnapshots, fake_manifest
 
 PRODUCTS = 600
 BUNDLE = fake_manifest()
-RECEIPT = Receipt(
-    products=PRODUCTS, seen=0, embedded=0, reused=0, failed=0, removed_products=0, seconds=0
-)
+RECEIPT = Receipt(products=PRODUCTS, seen=0, embedded=0, reused=0, failed=0, removed=0, seconds=0)
 
 
 @dataclass(frozen=True)
@@ -64,24 +63,23 @@ def unit(vectors: NDArray[np.float64]) -> Vectors:
 @pytest.fixture(scope="module", params=["real", "fake"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     rng = np.random.default_rng(0)
-    store, run = FakeProductStore(), 1
+    store = FakeProductStore()
     ranks = rng.permutation(PRODUCTS)
-    made = {}
+    made, catalog, pictures = {}, [], {}
     for i in range(PRODUCTS):
         attributes = {"rank": int(ranks[i]), "group": f"g{ranks[i] % 7}"}
-        store.put(Product(f"p{i}", attributes=attributes), run)
         vectors = unit(rng.normal(size=(1 + i % 4, BUNDLE.dim)))
         made[f"p{i}"] = vectors
         images = {f"{i * 10 + j:064x}": vector for j, vector in enumerate(vectors)}
-        for image in images:
-            store.add_image(f"p{i}", image, run)
-        store.put_embeddings(bundle_digest(BUNDLE), images)
-    store.commit()
+        catalog.append((Product(f"p{i}", attributes=attributes), list(images)))
+        pictures.update(images)
+    fill(store, catalog, bundle_digest(BUNDLE), pictures)
     folder: Path = tmp_path_factory.mktemp("data")
     snapshots: SnapshotStore = (
         SnapshotFolder(folder) if request.param == "real" else FakeSnapshots()
     )
-    snapshot = snapshots.build(store, BUNDLE, RECEIPT)
+    with store.view() as view:
+        snapshot = snapshots.build(view, BUNDLE, RECEIPT)
     return Shop(snapshot, made, {f"p{i}": int(rank) for i, rank in enumerate(ranks)})
 
 

@@ -1,4 +1,4 @@
-"""What kind of column each field of the products becomes: seen over all values, then decided.
+"""What kind of values each field of the products holds: seen over all of them, then decided.
 
     products -> survey of their fields -> text | number | truth, one a product or many
 
@@ -11,10 +11,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from service.core.filters import text_of
 from service.core.types import FIELDS, AttributeValue, Scalar
 
+FieldKind: TypeAlias = Literal["text", "number", "truth"]
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 _EXACT_DIGITS = 15
 _EXACT_INTEGER = 2**53
@@ -46,6 +48,11 @@ class Kind:
     def is_number(self) -> bool:
         """Every value is a number."""
         return self.numbers and not (self.texts or self.truths)
+
+    @property
+    def holds(self) -> FieldKind:
+        """What the field is compared as."""
+        return "number" if self.is_number else "truth" if self.is_truth else "text"
 
     def see(self, value: AttributeValue | None) -> None:
         """Take account of one product's value; "" and None are none."""
@@ -88,6 +95,21 @@ def survey(kinds: dict[str, Kind], fields: Mapping[str, AttributeValue | None]) 
     for key, value in fields.items():
         if key != "price":
             kinds.setdefault(key, Kind()).see(value)
+
+
+def as_kind(value: AttributeValue | None, kind: FieldKind) -> AttributeValue | None:
+    """Return a value as a field of this kind holds it; None is a gap, as is what is of another."""
+    if isinstance(value, tuple):
+        return tuple(v for v in (_scalar(each, kind) for each in value) if v is not None) or None
+    return None if value is None else _scalar(value, kind)
+
+
+def _scalar(value: Scalar, kind: FieldKind) -> Scalar | None:
+    if kind == "number":
+        return number_or_none(value)
+    if kind == "truth":
+        return value if isinstance(value, bool) else None
+    return text_of(value) or None
 
 
 def number_or_none(value: Scalar) -> float | None:

@@ -1,0 +1,20 @@
+"""Every store that there is, for the suites that all of them must pass."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.adapters.sqlite_store import SqliteStore
+from service.core.store import ProductStore
+from support.fake_store import FakeProductStore
+
+
+@pytest.fixture(params=["sqlite", "fake"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ProductStore]:
+    if request.param == "fake":
+        yield FakeProductStore()
+    else:
+        sqlite = SqliteStore(tmp_path / "catalog.db")
+        yield sqlite
+        sqlite.close()
