@@ -138,7 +138,7 @@ def _attributes(lines: Sequence[_Line], columns: Sequence[str]) -> dict[str, Att
     """Return each column's values over the lines, and each option's under the option's name."""
     found: dict[str, Sequence[Scalar]] = {name: _distinct(lines, name) for name in columns}
     if DESCRIPTION in found:
-        found[DESCRIPTION] = [text_of(str(html)) for html in found[DESCRIPTION]]
+        found[DESCRIPTION] = list(filter(None, (text_of(str(html)) for html in found[DESCRIPTION])))
     if TAGS in found:
         tags = (tag.strip() for cell in found[TAGS] for tag in str(cell).split(","))
         found[TAGS] = list(dict.fromkeys(filter(None, tags)))
@@ -148,8 +148,8 @@ def _attributes(lines: Sequence[_Line], columns: Sequence[str]) -> dict[str, Att
     for number in range(1, 10):
         values = _distinct(lines, f"Option{number} value")
         for name in _distinct(lines, f"Option{number} name")[:1]:
-            if (name, *values) != _NO_CHOICE:
-                found.setdefault(name, values)
+            if (name, *values) != _NO_CHOICE and not found.get(name):
+                found[name] = values
     return {
         name: tuple(values) if len(values) > 1 or name == TAGS else values[0]
         for name, values in found.items()

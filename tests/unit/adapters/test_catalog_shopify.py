@@ -102,6 +102,13 @@ def test_a_product_without_variants_has_no_options(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_empty_gives_way_or_is_left_out(tmp_path: Path) -> None:
+    """A description of tags alone is none, and an empty column does not hide an option."""
+    text = "Handle,Title,Body (HTML),Option1 Name,Option1 Value,Color,Image Src\n"
+    (row,) = read(tmp_path, text + "a,A,<p><br></p>,Color,Red,,1.jpg\n")
+    assert row.product.attributes == {"Color": "Red"}
+
+
 def test_a_column_can_be_mapped_by_either_name(tmp_path: Path) -> None:
     for column in ("Variant Compare At Price", "Compare-at price"):
         row = read(tmp_path, OLDER + LINES, price=column, category="Product Category")[0]
