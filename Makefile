@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching load \
-        evaluate fuzz gpu-check clean
+        evaluate faults fuzz gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,11 @@ $(VENV)/.bench: pyproject.toml constraints.txt | install-dev
 bench-index: install-dev $(VENV)/.bench  ## Measure indexes of ROWS="20000 ..."; LIKE=DATA_DIR, PLOT=FILE.png.
 	@$(BIN)/python -m bench.index $(if $(ROWS),--rows $(ROWS)) $(if $(LIKE),--like $(LIKE)) \
 	  $(if $(PLOT),--plot $(PLOT))
+	@$(BIN)/python -m bench.reindex_unchanged
+	@$(BIN)/python -m bench.swap
+
+faults: install-dev  ## Kill the service and its commands ROUNDS=200 times while products are written.
+	VITRINE_FAULT_ROUNDS=$(or $(ROUNDS),200) VITRINE_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/faults
 
 bench-matching: install-dev  ## Measure match, category=auto and words on the real photos in SOURCES=DIR.
 	@$(BIN)/python -m bench.matching $(SOURCES)

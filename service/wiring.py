@@ -1,11 +1,10 @@
-"""The only place that reads Settings and builds adapters."""
+"""The only place, with `doors`, that reads Settings and builds adapters."""
 
 import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from ipaddress import ip_address
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,26 +14,21 @@ from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
 from service.adapters.lazy_text import LazyTextEncoder
-from service.adapters.memory_buckets import MemoryBuckets
 from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
-from service.adapters.redis_buckets import RedisBuckets
 from service.adapters.redis_cache import RedisCache
 from service.adapters.run_records import RunFolder
-from service.adapters.safe_images import SafeImageFetcher
 from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
-from service.core.access import Keyring, parse_keys
-from service.core.errors import SettingsError
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.keys import text_tower_digest
-from service.core.rates import Buckets, Rate
 from service.core.receipts import NoRecords
 from service.core.types import Cache, ImageFetcher
+from service.doors import make_url_fetcher
 from service.pipeline.batching import Batcher
 from service.pipeline.compacting import Compacting, Due
 from service.pipeline.decoding import Decoding
@@ -62,54 +56,6 @@ def image_limits(settings: Settings) -> ImageLimits:
 def make_decoding(settings: Settings) -> Decoding:
     """Return the turns at decoding that all who decode for requests share."""
     return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
-
-
-def make_keyring(settings: Settings) -> Keyring:
-    """Return the keys of the settings and of their file.
-
-    Raises:
-        SettingsError: A key is malformed, the file cannot be read, or there is no key and the
-            service would listen beyond this machine.
-    """
-    text = settings.api_keys
-    if settings.api_keys_file is not None:
-        try:
-            text += "\n" + settings.api_keys_file.read_text()
-        except (OSError, UnicodeError) as exc:
-            raise SettingsError(f"cannot read {settings.api_keys_file}: {exc}") from exc
-    keyring = Keyring(parse_keys(text))
-    if not keyring and not settings.insecure and not _is_loopback(settings.host):
-        raise SettingsError(
-            f"{settings.host} is reached from other machines, and there is no key: make one with "
-            "`vitrine keys new` and set VITRINE_API_KEYS, or say --insecure"
-        )
-    return keyring
-
-
-@contextmanager
-def rate_limiting(settings: Settings) -> Iterator[Buckets | None]:
-    """Lend what counts requests, shared through Redis where there is one; None without a limit."""
-    if settings.rate_limit is None:
-        yield None
-        return
-    rate = Rate(settings.rate_limit, settings.rate_burst)
-    if not settings.redis_url:
-        yield MemoryBuckets(rate)
-        return
-    with closing(RedisBuckets(settings.redis_url, rate)) as shared:
-        yield shared
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def make_url_fetcher(settings: Settings) -> SafeImageFetcher | None:
-    """Return what fetches the URLs of callers, for its caller to close; None where it is off."""
-    return SafeImageFetcher(max_bytes=settings.max_image_bytes) if settings.fetch_urls else None
 
 
 def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:

@@ -18,6 +18,7 @@ from service.core.store import CatalogView
 from service.core.types import Vectors
 
 INDEX, VECTORS, PRODUCTS = "index.faiss", "vectors.f16.npy", "products.arrow"
+MANIFEST = "manifest.json"
 FILES = (INDEX, VECTORS, PRODUCTS, *PRODUCT_FILES)
 _BATCH = 4096
 _HASHING_THREADS = 4
@@ -56,18 +57,32 @@ def read_table(folder: Path) -> pa.Table:
         raise _unreadable(path) from exc
 
 
+def write_manifest(folder: Path, manifest: SnapshotManifest) -> None:
+    """Write what a snapshot says of itself, and the checksum of that; raises OSError."""
+    said = manifest.model_dump(mode="json")
+    (folder / MANIFEST).write_text(
+        json.dumps({**said, "digest": _canonical(said)}, indent=2) + "\n"
+    )
+
+
 def read_manifest(folder: Path) -> SnapshotManifest:
     """Read what a snapshot says of itself; raises IndexCorruptError."""
-    path = folder / "manifest.json"
+    path = folder / MANIFEST
     try:
         raw = json.loads(path.read_text())
+        digest = raw.pop("digest", None)  # manifests of before there was one have none
         if raw["schema_version"] != SNAPSHOT_SCHEMA:
             raise IndexCorruptError(
                 f"{path} has schema {raw['schema_version']}, this Vitrine reads {SNAPSHOT_SCHEMA}: "
                 "run `vitrine reindex` again"
             )
+        if digest not in (None, _canonical(raw)):
+            raise IndexCorruptError(
+                f"{path} is damaged (its checksum differs from what it says): "
+                "run `vitrine reindex` again"
+            )
         return SnapshotManifest.model_validate(raw)
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as exc:
         raise IndexCorruptError(
             f"{path} cannot be read as a snapshot manifest: run `vitrine reindex` again"
         ) from exc
@@ -109,6 +124,11 @@ class Column(Sequence[str]):
             raise TypeError("rows are read one by one")
         value: str = self._column[row].as_py()
         return value
+
+
+def _canonical(said: Mapping[str, object]) -> str:
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _unreadable(path: Path) -> IndexCorruptError:

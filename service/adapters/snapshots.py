@@ -34,6 +34,7 @@ from service.adapters.snapshot_files import (
     read_manifest,
     read_table,
     read_vectors,
+    write_manifest,
     write_rows,
 )
 from service.core.errors import IndexCorruptError, StoreError
@@ -155,7 +156,7 @@ class SnapshotFolder:
         building.mkdir(parents=True)
         try:
             manifest = _build(building, version, view, bundle, receipt, choice)
-            (building / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+            write_manifest(building, manifest)
             for path in (*building.iterdir(), building):
                 sync(path)
             building.rename(folder)

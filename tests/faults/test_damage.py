@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from service.adapters.snapshot_files import FILES
 from service.demo.catalog import write_catalog
 from support.live_server import Shop, eventually, serving, vitrine
+from support.products_api import address, found, picture, problem, put, shoes
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,36 @@ def test_a_full_disk_stops_a_reindex_in_one_line_and_the_old_version_serves(
         done = vitrine("reindex", many, "--data-dir", data_dir)
         assert done.returncode == 0, done.stderr
         eventually(lambda: client.get("/v1/index").json()["version"] > 1)
+
+
+def test_a_full_disk_refuses_writes_and_keeps_those_it_took(
+    shop: Shop, small_disk: Path, tmp_path: Path
+) -> None:
+    data_dir, ballast = small_disk / "data", small_disk / "ballast"
+    shutil.copytree(shop.data_dir, data_dir)
+    with serving(data_dir, tmp_path) as server, server.client() as client:
+        fill_up(ballast)
+        answers = [
+            put(client, f"late/{n}", {"title": "Late " * 200, "price": n}) for n in range(200)
+        ]
+        statuses = [answer.status_code for answer in answers]
+        assert 503 in statuses
+        assert set(statuses) <= {201, 503}
+        refused = answers[statuses.index(503)]
+        assert problem(refused) == (503, "store_failed")
+        assert str(small_disk) not in refused.text
+        assert client.get("/readyz").status_code == 200
+        ballast.unlink()
+        assert put(client, "room again", shoes(901)).status_code == 201
+    with serving(data_dir, tmp_path) as server, server.client() as client:
+        for number, status in enumerate(statuses):
+            shown = client.get(address(f"late/{number}")).status_code
+            assert shown == (200 if status == 201 else 404), number
+        assert found(client, picture(901)) == ["room again"]
+
+
+def fill_up(path: Path) -> None:
+    """Take every byte that is left."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"\0" * 4096)

@@ -82,23 +82,31 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread(client: httpx.Client
 
 
 @pytest.mark.parametrize(
-    ("kind", "start"),
+    ("method", "path", "kind", "start"),
     [
-        ("application/json", b'{"image_base64": "'),
+        ("POST", "/v1/search", "application/json", b'{"image_base64": "'),
+        ("POST", "/v1/search:batch", "application/json", b'{"queries": [{"image_base64": "'),
+        ("POST", "/v1/embeddings", "application/json", b'{"input": "'),
+        ("PUT", "/v1/products/large", "application/json", b'{"title": "'),
+        ("PATCH", "/v1/products/large", "application/json", b'{"title": "'),
         (
+            "POST",
+            "/v1/search",
             "multipart/form-data; boundary=x",
             b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n',
         ),
     ],
-    ids=["json", "multipart"],
+    ids=["search", "batch", "embeddings", "put", "patch", "multipart"],
 )
-def test_a_body_that_does_not_say_and_is_too_large(client: httpx.Client, kind: str, start: bytes):
+def test_a_body_that_does_not_say_and_is_too_large(
+    client: httpx.Client, method: str, path: str, kind: str, start: bytes
+):
     def chunks() -> Iterator[bytes]:
         yield start
         for _ in range(MAX_BODY // 1_000_000 + 1):
             yield b"A" * 1_000_000
 
-    answer = client.post("/v1/search", content=chunks(), headers={"Content-Type": kind})
+    answer = client.request(method, path, content=chunks(), headers={"Content-Type": kind})
 
     check(answer, 413, "body_too_large", "larger than the service accepts")
 

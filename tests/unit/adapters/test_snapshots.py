@@ -159,7 +159,19 @@ def test_a_manifest_of_another_vitrine_is_named_as_such(
 
 def rewrite_manifest(data_dir: Path, change: dict[str, object]) -> None:
     path = data_dir / "snapshots/v000001/manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    said = json.loads(path.read_text())
+    del said["digest"]  # as one wrote them before there was one
+    path.write_text(json.dumps({**said, **change}))
+
+
+def test_a_manifest_is_its_own_witness(
+    tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
+) -> None:
+    publish()
+    path = tmp_path / "snapshots/v000001/manifest.json"
+    path.write_text(path.read_text().replace('"target_recall": 0.95', '"target_recall": 0.35'))
+    with pytest.raises(IndexCorruptError, match=r"manifest.json is damaged .* `vitrine reindex`"):
+        snapshots.load(1)
 
 
 @pytest.mark.parametrize("text", ["", "seven", "v", "\xff", "v0001x"])
@@ -321,7 +333,7 @@ def test_a_manifest_from_before_there_was_centralisation_is_of_none(
     publish()
     path = tmp_path / "snapshots/v000001/manifest.json"
     said = json.loads(path.read_text())
-    del said["centralize"]
+    del said["centralize"], said["digest"]
     path.write_text(json.dumps(said))
     assert snapshots.load(1).manifest.centralize == 0
 
