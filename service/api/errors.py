@@ -24,6 +24,7 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.InvalidFilterError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ProductNotFoundError: HTTPStatus.NOT_FOUND,
     errors.RevisionError: HTTPStatus.PRECONDITION_FAILED,
+    errors.RequestKeyError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ImageNotFoundError: HTTPStatus.NOT_FOUND,
     errors.CatalogSourceError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.FetchError: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -102,7 +102,12 @@ def get_product_if_changed(product_id: str, etag: str) -> Call[Version | None]:
 
 
 def put_product(
-    product_id: str, product: ProductIn, *, if_match: str | None = None, only_new: bool = False
+    product_id: str,
+    product: ProductIn,
+    *,
+    if_match: str | None = None,
+    only_new: bool = False,
+    idempotency_key: str | None = None,
 ) -> Call[Version]:
     """Make a product what is said, all of it.
 
@@ -111,23 +116,32 @@ def put_product(
         product: What is left out is empty afterwards.
         if_match: Write only if the product has this ETag still, or `*`: if it exists.
         only_new: Write only if there is no such product.
+        idempotency_key: A text of this write's own, with which it may be sent again.
     """
-    headers = _conditions(if_match) | ({"If-None-Match": "*"} if only_new else {})
+    headers = _conditions(if_match, idempotency_key)
+    if only_new:
+        headers["If-None-Match"] = "*"
     arguments = {"json": as_json(product), "headers": headers}
     return Call("PUT", _address(product_id), _version, arguments)
 
 
 def patch_product(
-    product_id: str, changes: ProductIn, *, if_match: str | None = None
+    product_id: str,
+    changes: ProductIn,
+    *,
+    if_match: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Call[Version]:
     """Change some of a product; what is left out stays, None empties."""
-    arguments = {"json": as_json(changes), "headers": _conditions(if_match)}
+    arguments = {"json": as_json(changes), "headers": _conditions(if_match, idempotency_key)}
     return Call("PATCH", _address(product_id), _version, arguments)
 
 
-def delete_product(product_id: str, *, if_match: str | None = None) -> Call[None]:
+def delete_product(
+    product_id: str, *, if_match: str | None = None, idempotency_key: str | None = None
+) -> Call[None]:
     """Delete a product."""
-    arguments = {"headers": _conditions(if_match)}
+    arguments = {"headers": _conditions(if_match, idempotency_key)}
     return Call("DELETE", _address(product_id), lambda response: None, arguments)
 
 
@@ -138,8 +152,9 @@ def _address(product_id: str) -> str:
     return f"/v1/products/{escaped}"
 
 
-def _conditions(if_match: str | None) -> dict[str, str]:
-    return {} if if_match is None else {"If-Match": if_match}
+def _conditions(if_match: str | None, idempotency_key: str | None) -> dict[str, str]:
+    headers = {"If-Match": if_match, "Idempotency-Key": idempotency_key}
+    return {name: value for name, value in headers.items() if value is not None}
 
 
 def _json(response: httpx.Response) -> Any:

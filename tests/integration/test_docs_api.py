@@ -48,6 +48,7 @@ SAYS = {
     "search_batch": r"^about:blank Not Found 404 product_not_found$",
     "only_new=True": r"^True \"\d+\" 20\d\d-.*\n412 revision_conflict\nNone\n"
     r"1 sku-1 201 \d+ None None\n2 sku-1 200 \d+ None None\n3 sku-1 204 \d+ None None$",
+    "Idempotency-Key": r"^(\{.*\})\1$",
     "limit=0": r'"code":"invalid_query"',
     "JSON.stringify": r"^null \[ 'demo-\d{6}', 'demo-\d{6}', 'demo-\d{6}' \]$",
     '"dimensions": 256': r'"object":"list"',

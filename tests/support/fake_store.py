@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.errors import ProductNotFoundError, RevisionError
+from service.core.errors import ProductNotFoundError, RequestKeyError, RevisionError
+from service.core.idempotency import RequestKey
 from service.core.store import (
     KnownDownload,
     LiveProduct,
@@ -53,6 +54,8 @@ class State:
     """Sequence, product, and whether a replay tells of it."""
     live: dict[str, int] = field(default_factory=dict)
     """Product -> sequence of its last live write."""
+    requests: dict[str, tuple[str, Written]] = field(default_factory=dict)
+    """Key -> digest, and what came of it."""
     sequence: int = 0
     inserted: int = 0
 
@@ -65,6 +68,7 @@ class State:
             downloads=dict(self.downloads),
             log=list(self.log),
             live=dict(self.live),
+            requests=dict(self.requests),
         )
 
     def put(self, product: Product, images: Sequence[str], *, live: bool) -> StoredProduct:
@@ -222,7 +226,15 @@ class FakeProductStore:
         vectors: Mapping[str, NDArray[np.float32]],
     ) -> list[WriteResult]:
         self.state.keep_vectors(bundle_digest, vectors)
-        return [self._write(write) for write in writes]
+        return [self._once(write) for write in writes]
+
+    def recalled(self, key: RequestKey) -> Written | None:
+        if key.text not in self.state.requests:
+            return None
+        digest, written = self.state.requests[key.text]
+        if digest != key.digest:
+            raise RequestKeyError(f"{key.text!r} came with another request")
+        return written
 
     def replay(self, after: int, bundle_digest: str) -> Replay:
         changed = dict.fromkeys(id_ for n, id_, told in self.state.log if n > after and told)
@@ -259,6 +271,19 @@ class FakeProductStore:
 
     def forget_changes(self, before: int) -> None:
         self.state.log = [entry for entry in self.state.log if entry[0] > before]
+
+    def _once(self, write: Write) -> WriteResult:
+        if write.key is None:
+            return self._write(write)
+        try:
+            if done := self.recalled(write.key):
+                return done
+        except RequestKeyError as exc:
+            return exc
+        made = self._write(write)
+        if isinstance(made, Written):
+            self.state.requests[write.key.text] = (write.key.digest, made)
+        return made
 
     def _write(self, write: Write) -> WriteResult:
         id_, before = write.product_id, self.state.products.get(write.product_id)
