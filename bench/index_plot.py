@@ -51,7 +51,7 @@ def _recall_and_rate(axis: Any, size: int, kinds: Mapping[str, Any]) -> None:
         axis.plot(recalls, rates, marker="o", label=kind, color=_COLOURS.get(kind))
     axis.axvline(0.95, color="#cccccc", linestyle=":")
     axis.set_yscale("log")
-    axis.set_xlim(0.6, 1.005)
+    axis.set_xlim(0.8, 1.005)
     axis.set_xlabel("recall@10")
     axis.set_ylabel("queries/s, one thread")
     axis.set_title(f"{size:,} vectors")

@@ -5,8 +5,8 @@
                             -> points around the one that serves -> a curve
                             -> masks of falling selectivity -> recall@10 and ms among what is kept
 
-"Raw" is the same file, mapped by FAISS and asked with the same parameters for as many candidates.
-Read into memory it is quicker, for pages may be larger there; each process then pays for a copy.
+"Raw" is the same file, mapped by FAISS as ours is, and asked with the same parameters for as many
+candidates; what it does with a copy of its own in memory is told beside.
 
 Time is the processor's, which an idle machine's clock agrees with, and ratios are of one round, so
 that what else a machine does weighs little.
