@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo check format test bench bench-export bench-index load evaluate \
-        faults fuzz gpu-check clean
+.PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching load \
+        evaluate faults fuzz gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ bench-index: install-dev $(VENV)/.bench  ## Measure indexes of ROWS="20000 ...";
 
 faults: install-dev  ## Kill the service and its commands ROUNDS=200 times while products are written.
 	VITRINE_FAULT_ROUNDS=$(or $(ROUNDS),200) VITRINE_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/faults
+
+bench-matching: install-dev  ## Measure match, category=auto and words on the real photos in SOURCES=DIR.
+	@$(BIN)/python -m bench.matching $(SOURCES)
 
 load: install-dev  ## Run locust for 30 s against a server it starts; HTML report in loadtests/reports.
 	$(BIN)/python -m loadtests.run

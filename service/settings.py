@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     memory_cache_bytes: int = Field(
         default=64_000_000, ge=0, description="Bound of the in-process embedding cache."
     )
+    recent_picture_bytes: int = Field(
+        default=128_000_000,
+        ge=0,
+        description="Bound of the query pictures kept in process, for 30 minutes, as `image_id`.",
+    )
     max_image_bytes: int = Field(
         default=20_000_000, ge=1, description="Largest encoded picture, in bytes."
     )

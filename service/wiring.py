@@ -1,11 +1,10 @@
-"""The only place that reads Settings and builds adapters."""
+"""The only place, with `doors`, that reads Settings and builds adapters."""
 
 import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from ipaddress import ip_address
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,35 +13,39 @@ from service.adapters.compactor import Compactor
 from service.adapters.data_lock import writing_to
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
-from service.adapters.memory_buckets import MemoryBuckets
+from service.adapters.lazy_text import LazyTextEncoder
 from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
-from service.adapters.redis_buckets import RedisBuckets
 from service.adapters.redis_cache import RedisCache
 from service.adapters.run_records import RunFolder
-from service.adapters.safe_images import SafeImageFetcher
 from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
-from service.core.access import Keyring, parse_keys
-from service.core.errors import SettingsError
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, IndexChoice
-from service.core.rates import Buckets, Rate
+from service.core.keys import text_tower_digest
 from service.core.receipts import NoRecords
-from service.core.types import Cache
+from service.core.types import Cache, ImageFetcher
+from service.doors import make_url_fetcher
 from service.pipeline.batching import Batcher
 from service.pipeline.compacting import Compacting, Due
 from service.pipeline.decoding import Decoding
+from service.pipeline.embedder import Embedder, TextSide
 from service.pipeline.embedding_cache import EmbeddingCache
+from service.pipeline.fetching import Fetching
 from service.pipeline.live_index import LiveIndex
+from service.pipeline.looking import Looking
 from service.pipeline.pictures import PictureMaker
+from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
 from service.pipeline.reindex import Reindex
 from service.pipeline.search import Search
 from service.pipeline.writing import Writing
 from service.settings import Settings
+
+_SHARED_PICTURE_BYTES = 4_000_000
+"""What Redis takes within its 50 ms at a gigabit a second; larger ones stay in this process."""
 
 
 def image_limits(settings: Settings) -> ImageLimits:
@@ -53,54 +56,6 @@ def image_limits(settings: Settings) -> ImageLimits:
 def make_decoding(settings: Settings) -> Decoding:
     """Return the turns at decoding that all who decode for requests share."""
     return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
-
-
-def make_keyring(settings: Settings) -> Keyring:
-    """Return the keys of the settings and of their file.
-
-    Raises:
-        SettingsError: A key is malformed, the file cannot be read, or there is no key and the
-            service would listen beyond this machine.
-    """
-    text = settings.api_keys
-    if settings.api_keys_file is not None:
-        try:
-            text += "\n" + settings.api_keys_file.read_text()
-        except (OSError, UnicodeError) as exc:
-            raise SettingsError(f"cannot read {settings.api_keys_file}: {exc}") from exc
-    keyring = Keyring(parse_keys(text))
-    if not keyring and not settings.insecure and not _is_loopback(settings.host):
-        raise SettingsError(
-            f"{settings.host} is reached from other machines, and there is no key: make one with "
-            "`vitrine keys new` and set VITRINE_API_KEYS, or say --insecure"
-        )
-    return keyring
-
-
-@contextmanager
-def rate_limiting(settings: Settings) -> Iterator[Buckets | None]:
-    """Lend what counts requests, shared through Redis where there is one; None without a limit."""
-    if settings.rate_limit is None:
-        yield None
-        return
-    rate = Rate(settings.rate_limit, settings.rate_burst)
-    if not settings.redis_url:
-        yield MemoryBuckets(rate)
-        return
-    with closing(RedisBuckets(settings.redis_url, rate)) as shared:
-        yield shared
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def make_url_fetcher(settings: Settings) -> SafeImageFetcher | None:
-    """Return what fetches the URLs of callers, for its caller to close; None where it is off."""
-    return SafeImageFetcher(max_bytes=settings.max_image_bytes) if settings.fetch_urls else None
 
 
 def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:
@@ -218,31 +173,26 @@ def reindexing(
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Serving]:
-    """Build the query flow with the current index loaded; closes it all at the end."""
+def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Iterator[Serving]:
+    """Build the query and the write flow with the current index loaded; closes it all at the end.
+
+    Args:
+        settings: What the operator chose.
+        fetcher: What gets pictures behind callers' URLs, in place of what the settings say.
+    """
     with ExitStack() as stack:
         encoder = make_encoder(settings)
         store = SqliteStore(settings.data_dir / "catalog.db")
         stack.callback(store.close)
         thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
         stack.callback(thumbnails.close)
-        caches: list[Cache] = [MemoryCache(settings.memory_cache_bytes)]
-        if settings.redis_url:
-            redis = RedisCache(settings.redis_url)
-            stack.callback(redis.close)
-            caches.append(redis)
         live = LiveIndex(SnapshotFolder(settings.data_dir), store, encoder.manifest)
         live.refresh()
         stack.callback(live.close)
-        search = Search(
-            encoder=encoder,
-            batcher=Batcher(encoder, max_batch=settings.max_batch),
-            cache=EmbeddingCache(caches, encoder.bundle_digest, encoder.manifest.dim),
-            live=live,
-            store=store,
-            limits=image_limits(settings),
-            decoding=make_decoding(settings),
-        )
+        if fetcher is None and (safe := make_url_fetcher(settings)):
+            fetcher = stack.enter_context(safe)
+        embedder = _embedder(settings, stack, encoder, store, fetcher)
+        search = Search(encoder=encoder, embedder=embedder, live=live, store=store)
         # Apart from the threads of the other routes, so that a flood of searches starves none.
         searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")
         stack.callback(searchers.shutdown)
@@ -252,20 +202,64 @@ def serving(settings: Settings) -> Iterator[Serving]:
         yield Serving(search, live, store, thumbnails, encoder, searchers, writing, writers)
 
 
+def _embedder(
+    settings: Settings,
+    stack: ExitStack,
+    encoder: OnnxEncoder,
+    store: SqliteStore,
+    fetcher: ImageFetcher | None,
+) -> Embedder:
+    """Build what turns queries into vectors; `stack` closes it."""
+    caches: list[Cache] = [MemoryCache(settings.memory_cache_bytes)]
+    recent: list[Cache] = [MemoryCache(settings.recent_picture_bytes, KEPT_SECONDS)]
+    if settings.redis_url:
+        # Apart, so that a large picture which takes too long rests the pictures alone.
+        vectors = RedisCache(settings.redis_url)
+        pictures = RedisCache(
+            settings.redis_url, ttl_seconds=KEPT_SECONDS, max_value_bytes=_SHARED_PICTURE_BYTES
+        )
+        stack.callback(vectors.close)
+        stack.callback(pictures.close)
+        caches.append(vectors)
+        recent.append(pictures)
+    manifest = encoder.manifest
+    tower = text_tower_digest(manifest)
+    texts = None
+    if tower is not None:
+        texts = TextSide(
+            encoder=LazyTextEncoder(lambda: make_text_encoder(settings)),
+            cache=EmbeddingCache(caches, tower, manifest.dim),
+        )
+    # A quarter of the threads that search, so that slow hosts leave the others to search.
+    fetches = max(1, settings.search_threads // 4)
+    looking = Looking(
+        encoder=encoder,
+        batcher=Batcher(encoder, max_batch=settings.max_batch),
+        cache=EmbeddingCache(caches, encoder.bundle_digest, manifest.dim, manifest.heads),
+        recent=RecentPictures(recent),
+        stored=store,
+        limits=image_limits(settings),
+        decoding=make_decoding(settings),
+        fetcher=None if fetcher is None else Fetching(fetcher, fetches),
+    )
+    return Embedder(looking=looking, products=store, texts=texts)
+
+
 def _writing(search: Search, thumbnails: SqliteThumbnails, stack: ExitStack) -> Writing:
     """Build the write flow out of the parts of the query flow."""
     # As many as decode at once: more would only stand longer in front of queries.
     pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="picture")
     stack.callback(pool.shutdown)
+    looking = search.embedder.looking
     pictures = PictureMaker(
         encoder=search.encoder,
-        batcher=search.batcher,
+        batcher=looking.batcher,
         store=search.store,
         thumbnails=thumbnails,
-        limits=search.limits,
+        limits=looking.limits,
         pool=pool,
-        decoding=search.decoding,
-        fetcher=None,  # URLs of strangers: not before each address they lead to is checked
+        fetcher=looking.fetcher,
+        decoding=looking.decoding,
     )
     digest = search.encoder.bundle_digest
     return Writing(pictures, search.store, thumbnails, search.live, digest)

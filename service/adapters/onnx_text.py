@@ -59,6 +59,10 @@ class OnnxTextEncoder:
         (vectors,) = self._session.run(["embedding"], {"tokens": tokens})
         return np.asarray(vectors, dtype=np.float32)
 
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """Return how many tokens these texts are, padding left out, cut to the model's length."""
+        return sum(sum(found.attention_mask) for found in self._tokenizer.encode_batch(list(texts)))
+
 
 def _tokenizer(path: Path, max_length: int) -> Tokenizer:
     """Read a tokenizer, whose file holds the padding and the cut as well."""

@@ -15,7 +15,12 @@ class RedisCache:
     """Satisfies `Cache`; fails open."""
 
     def __init__(
-        self, url: str, *, ttl_seconds: int = 7 * 24 * 3600, rest_seconds: float = 1.0
+        self,
+        url: str,
+        *,
+        ttl_seconds: int = 7 * 24 * 3600,
+        rest_seconds: float = 1.0,
+        max_value_bytes: int = 1_000_000,
     ) -> None:
         """Prepare a pool of connections; nothing is opened yet.
 
@@ -23,6 +28,7 @@ class RedisCache:
             url: As `redis_client.make_client` takes it.
             ttl_seconds: How long a value is kept.
             rest_seconds: How long Redis is left alone after a failure.
+            max_value_bytes: A larger value is not kept: the time-out would not suffice for it.
 
         Raises:
             CacheError: The URL is none.
@@ -30,6 +36,7 @@ class RedisCache:
         self._redis = make_client(url)
         self._ttl_seconds = ttl_seconds
         self._rest_seconds = rest_seconds
+        self._max_value_bytes = max_value_bytes
         self._down_until = 0.0
 
     @property
@@ -50,7 +57,7 @@ class RedisCache:
 
     def set(self, key: str, value: bytes) -> None:
         """Keep the value if Redis answers."""
-        if self.degraded:
+        if self.degraded or len(value) > self._max_value_bytes:
             return
         try:
             self._redis.set(key, value, ex=self._ttl_seconds)

@@ -15,6 +15,7 @@ from service.adapters.sqlite_file import SqliteFile
 from service.adapters.sqlite_rows import BUNDLE, keep_vectors
 from service.adapters.sqlite_runs import SqliteRun
 from service.adapters.sqlite_schema import MIGRATIONS
+from service.adapters.sqlite_vectors import read_vectors
 from service.adapters.sqlite_view import SqliteView
 from service.adapters.sqlite_writes import apply
 from service.core.store import KnownDownload, Replay, Write, WriteResult
@@ -68,6 +69,13 @@ class SqliteStore:
                 for image_id in image_ids
                 if db.execute(query, (bundle_digest, bytes.fromhex(image_id))).fetchone()
             }
+
+    def vectors(
+        self, image_ids: Collection[str], bundle_digest: str
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return a (dim,) vector for those of the pictures that have one by this bundle."""
+        with self._file.reading() as db:
+            return read_vectors(db, image_ids, bundle_digest)
 
     def downloads(self, urls: Collection[str]) -> dict[str, KnownDownload]:
         """Return what was last found behind each URL, where anything was."""

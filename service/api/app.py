@@ -9,6 +9,8 @@ from fastapi.staticfiles import StaticFiles
 
 from service import __version__
 from service.api.auth import Authenticate
+from service.api.batch_routes import make_batch_routes
+from service.api.embedding_routes import make_embedding_routes
 from service.api.errors import install_error_handlers
 from service.api.health import make_health_routes
 from service.api.limits import Admission, BodyLimit
@@ -19,6 +21,7 @@ from service.api.product_routes import BULK_PATH, make_product_routes
 from service.api.rate_limits import RateLimit
 from service.api.routes import make_picture_routes, make_search_routes
 from service.api.serving import Serving
+from service.api.similar_routes import make_similar_routes
 from service.core.access import Keyring
 from service.core.rates import Buckets
 
@@ -65,6 +68,10 @@ def create_app(
     install_error_handlers(app)
     admission = Admission(max_in_flight)
     app.include_router(make_search_routes(serving, metrics, admission, max_body_bytes))
+    app.include_router(make_batch_routes(serving, metrics, admission, max_body_bytes))
+    app.include_router(make_embedding_routes(serving, admission, max_body_bytes))
+    # Before the products', whose ids may have slashes.
+    app.include_router(make_similar_routes(serving, metrics, admission))
     app.include_router(make_product_routes(serving, metrics, admission, max_body_bytes))
     app.include_router(make_picture_routes(serving))
     app.include_router(make_health_routes(serving, metrics))

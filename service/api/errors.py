@@ -84,17 +84,29 @@ def validation_detail(found: Sequence[Any]) -> str:
 
 def problem(request: Request, status: HTTPStatus, code: str, detail: str) -> JSONResponse:
     """Answer with a problem+json body."""
-    body = Problem(
+    body = _body(request, status, code, detail)
+    headers = {"Retry-After": _RETRY_AFTER[status]} if status in _RETRY_AFTER else None
+    return JSONResponse(
+        body.model_dump(), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def problem_of(request: Request, exc: errors.VitrineError | RequestValidationError) -> Problem:
+    """Describe what is wrong with a part of a request, whose other parts are answered."""
+    if isinstance(exc, RequestValidationError):
+        detail = validation_detail(exc.errors())
+        return _body(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_query", detail)
+    return _body(request, STATUS[type(exc)], exc.code, public_detail(exc))
+
+
+def _body(request: Request, status: HTTPStatus, code: str, detail: str) -> Problem:
+    return Problem(
         type="about:blank",
         title=status.phrase,
         status=status,
         detail=detail,
         code=code,
         request_id=request.state.request_id,
-    )
-    headers = {"Retry-After": _RETRY_AFTER[status]} if status in _RETRY_AFTER else None
-    return JSONResponse(
-        body.model_dump(), status, headers=headers, media_type="application/problem+json"
     )
 
 

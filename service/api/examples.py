@@ -14,6 +14,17 @@ ANSWER: JsonDict = {
         "bundle": "vitrine-default",
         "sequence": 48211,
     },
+    "match": "exact",
+    "detected": {
+        "category": [{"label": "Sports Shoes", "probability": 0.94}],
+        "colour": [{"label": "Teal", "probability": 0.81}, {"label": "Blue", "probability": 0.12}],
+    },
+    "category": {
+        "label": "Sports Shoes",
+        "probability": 0.94,
+        "applied": False,
+        "reason": "0 products of it match, fewer than were asked for",
+    },
     "total": 1,
     "took_ms": 21.4,
     "timings": {"decode": 3.1, "embed": 16.9, "search": 0.6, "products": 0.4},
@@ -38,7 +49,8 @@ ANSWER: JsonDict = {
     "results": [
         {
             "product_id": "demo-000123",
-            "similarity": 0.913402,
+            "similarity": 0.953402,
+            "confidence": 0.8662,
             "image_id": _PICTURE_ID,
             "image_url": f"/v1/images/{_PICTURE_ID}",
             "matched_images": 2,

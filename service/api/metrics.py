@@ -40,6 +40,12 @@ class Metrics:
             ["result"],
             registry=self._registry,
         )
+        self._matches = Counter(
+            "vitrine_matches_total",
+            "Answers by how good the best result was: many of `none` are what the shop lacks.",
+            ["match"],
+            registry=self._registry,
+        )
         self._bulk = Counter(
             "vitrine_bulk_lines_total",
             "Lines of bulk writes.",
@@ -96,7 +102,10 @@ class Metrics:
         """Count one search."""
         for stage, milliseconds in answer.timings.items():
             self._stages.labels(stage).observe(milliseconds / 1000)
-        self._cache.labels("hit" if "cached" in answer.timings else "miss").inc()
+        if "embed" in answer.timings or "cached" in answer.timings:
+            self._cache.labels("miss" if "embed" in answer.timings else "hit").inc()
+        if answer.match:
+            self._matches.labels(answer.match).inc()
         for part in answer.degraded:
             self._degraded.labels(part).inc()
 

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from service.api.product_schemas import ProductId, ProductIn, ProductPatchIn
+from service.api.queries import content_type
 from service.core.errors import InvalidQueryError
 from service.pipeline.writing import Patch, Put
 
@@ -17,8 +18,7 @@ _ID = TypeAdapter(ProductId)
 
 def check_media_type(request: Request, *taken: str) -> None:
     """Refuse a body of another kind with 415."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in taken:
+    if content_type(request) not in taken:
         raise HTTPException(415, f"send {' or '.join(taken)}")
 
 

@@ -1,33 +1,42 @@
-"""The body of a search, multipart or JSON, to a picture and what is asked of it."""
+"""A body, multipart or JSON, or the text after `?`, to what is asked and how to show it.
 
+body -> fields, each once -> SearchRequest -> AskedQuery
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-from starlette.datastructures import FormData, UploadFile
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from service.api.base64_text import decode_base64
-from service.api.search_request import SearchRequest
+from service.api.search_request import OptionsIn, SearchRequest
 from service.core.errors import InvalidQueryError
-from service.pipeline.selecting import SearchOptions
+from service.pipeline.querying import Query
+from service.pipeline.search import Ask
 
 _FIELDS = {"file", *SearchRequest.model_fields}
+_M = TypeVar("_M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class PictureQuery:
-    """One encoded picture, and which products are wanted, how many and in what order."""
+class AskedQuery:
+    """What is asked, and what of the answer is shown."""
 
-    data: bytes
-    limit: int
-    options: SearchOptions
-    explain: bool
+    ask: Ask
+    explain: bool = False
+    with_product: bool = True
+
+    @classmethod
+    def of(cls, options: OptionsIn, query: Query) -> "AskedQuery":
+        """Put the options of a request to its query; raises InvalidFilterError."""
+        return cls(options.ask(query), options.explain, options.with_product)
 
 
-async def read_query(request: Request, max_part_bytes: int) -> PictureQuery:
+async def read_query(request: Request, max_part_bytes: int) -> AskedQuery:
     """Read the body by its content type.
 
     Args:
@@ -35,21 +44,47 @@ async def read_query(request: Request, max_part_bytes: int) -> PictureQuery:
         max_part_bytes: Of a form field that is no file.
 
     Raises:
-        InvalidQueryError: There is no picture, or more than one, or an unknown field.
+        InvalidQueryError: There is nothing to look for, or more than one thing, or an unknown
+            field.
         InvalidFilterError: The filter is malformed.
         RequestValidationError: A field has a wrong type or value.
         HTTPException: 415, neither multipart nor JSON.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(request)
     if kind == "application/json":
-        return _from_fields(await _json(request), None)
+        return parse_query(await read_json(request))
     if kind == "multipart/form-data":
         async with request.form(max_part_size=max_part_bytes) as form:
-            return await _from_form(_once_each(form))
+            return await _from_form(_once_each(form.multi_items()))
     raise HTTPException(415, "send multipart/form-data with a `file`, or application/json")
 
 
-async def _json(request: Request) -> dict[str, Any]:
+def parse_query(fields: Mapping[str, Any], file: bytes | None = None) -> AskedQuery:
+    """Read the fields of one query, beside the picture of a form; raises as `read_query`."""
+    parsed = validated(SearchRequest, fields)
+    return AskedQuery.of(parsed, parsed.query(file))
+
+
+def parse_options(request: Request) -> OptionsIn:
+    """Read the options after `?`; raises as `read_query`."""
+    return validated(OptionsIn, _once_each(request.query_params.multi_items()))
+
+
+def validated(model: type[_M], fields: Mapping[str, Any]) -> _M:
+    """Read fields by a model; raises RequestValidationError."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as exc:
+        raise RequestValidationError(exc.errors()) from exc
+
+
+def content_type(request: Request) -> str:
+    """Return the media type of the body, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """Read a body that is a JSON object; raises InvalidQueryError."""
     try:
         body = await request.json()
     except (ValueError, RecursionError) as exc:
@@ -59,16 +94,16 @@ async def _json(request: Request) -> dict[str, Any]:
     return body
 
 
-def _once_each(form: FormData) -> dict[str, Any]:
+def _once_each(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name, value in form.multi_items():
+    for name, value in items:
         if name in fields:
             raise InvalidQueryError(f"`{name}` is given twice")
         fields[name] = value
     return fields
 
 
-async def _from_form(form: dict[str, Any]) -> PictureQuery:
+async def _from_form(form: dict[str, Any]) -> AskedQuery:
     if unknown := sorted(form.keys() - _FIELDS):
         raise InvalidQueryError(
             f"unknown field {', '.join(unknown)}; known are {', '.join(sorted(_FIELDS))}"
@@ -78,23 +113,4 @@ async def _from_form(form: dict[str, Any]) -> PictureQuery:
         raise InvalidQueryError(
             "`file` must be a file, sent with a filename (curl: -F file=@photo.jpg)"
         )
-    if upload is None:
-        return _from_fields(form, None)
-    if "image_base64" in form:
-        raise InvalidQueryError("send one picture: either `file` or `image_base64`")
-    return _from_fields(form, await upload.read())
-
-
-def _from_fields(fields: dict[str, Any], data: bytes | None) -> PictureQuery:
-    if data is None and "image_base64" not in fields:
-        raise InvalidQueryError("no picture: send `file` (multipart) or `image_base64`")
-    # A stand-in keeps one schema for both forms of the query.
-    values = fields if data is None else {**fields, "image_base64": "-"}
-    try:
-        parsed = SearchRequest.model_validate(values)
-    except ValidationError as exc:
-        raise RequestValidationError(exc.errors()) from exc
-    options = parsed.options()
-    if data is None:
-        data = decode_base64(parsed.image_base64)
-    return PictureQuery(data, parsed.limit, options, parsed.explain)
+    return parse_query(form, None if upload is None else await upload.read())

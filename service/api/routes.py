@@ -6,10 +6,12 @@ import time
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.answering import shown
+from service.api.bodies import SEARCH_BODY
 from service.api.errors import public_detail
 from service.api.limits import Admission
 from service.api.metrics import Metrics
-from service.api.openapi import SEARCH_BODY, problems
+from service.api.openapi import problems
 from service.api.queries import read_query
 from service.api.schemas import BundleOut, IndexOut, SearchResponse
 from service.api.serving import Serving
@@ -48,9 +50,9 @@ def make_search_routes(
 
     @router.post(
         "/search",
-        summary="Find the products that look most like a picture",
+        summary="Find the products that look most like a picture, or like what is asked",
         response_model=SearchResponse,
-        responses=problems(413, 415, 422, 429, 503),
+        responses=problems(404, 413, 415, 422, 429, 503),
         openapi_extra=SEARCH_BODY,
     )
     async def search(request: Request) -> Response:
@@ -59,16 +61,11 @@ def make_search_routes(
             query = await read_query(request, max_body_bytes)
             answer = await asyncio.get_running_loop().run_in_executor(
                 serving.searchers,
-                serving.search.by_picture,
-                query.data,
-                query.limit,
-                query.options,
+                serving.search.answer,
+                query.ask,
             )
         metrics.count_answer(answer)
-        took_ms = (time.perf_counter() - start) * 1000
-        explain = query.options.filter if query.explain else None
-        shown = SearchResponse.of(answer, request.state.request_id, took_ms, explain)
-        return Response(shown.model_dump_json(), media_type="application/json")
+        return shown(request, answer, query, start)
 
     @router.get("/index", summary="The index being served", responses=problems(503))
     def get_index() -> IndexOut:

@@ -1,9 +1,10 @@
 """The JSON of the REST API; pydantic only here, at the edge."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.api.answer_schemas import CategoryOut, DetectedOut
 from service.api.examples import ANSWER, PROBLEM
 from service.core.filter_json import as_json
 from service.core.filters import Filter
@@ -89,26 +90,31 @@ class ResultOut(BaseModel):
 
     product_id: str
     similarity: float = Field(description="Cosine of the closest picture, -1 to 1.")
+    confidence: float | None = Field(
+        description="Probability that it is the very product, 0 to 1; null for words, mixes, and "
+        "models that are not calibrated."
+    )
     image_id: str = Field(description="That picture.")
     image_url: str = Field(description="Where a small copy of it is served.")
     matched_images: int = Field(description="Pictures of the product among the neighbours.")
     duplicates: list[str] = Field(
         description="With `collapse`: further products that this one stands for."
     )
-    product: ProductOut
+    product: ProductOut | None = Field(description="Null with `with_product: false`.")
 
     @classmethod
-    def of(cls, found: Found) -> "ResultOut":
+    def of(cls, found: Found, with_product: bool) -> "ResultOut":
         """Show one result."""
-        hit = found.hit
+        hit, sure = found.hit, found.confidence
         return cls(
             product_id=hit.product_id,
             similarity=round(hit.similarity, 6),
+            confidence=None if sure is None else round(sure, 4),
             image_id=hit.image_id,
             image_url=image_url(hit.image_id),
             matched_images=hit.matched_images,
             duplicates=list(hit.duplicates),
-            product=ProductOut.of(found.stored),
+            product=ProductOut.of(found.stored) if with_product else None,
         )
 
 
@@ -168,8 +174,19 @@ class SearchResponse(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [ANSWER]})
 
     request_id: str = Field(description="Also in `X-Request-ID`, which a caller may send.")
-    image_id: str = Field(description="Identity of the query picture: the SHA-256 of its bytes.")
+    image_id: str | None = Field(
+        description="The query's picture, by the SHA-256 of its bytes; for 30 minutes another "
+        "query may name it in place of sending it. Of a mix the one that counts most."
+    )
     index: IndexRef
+    match: Literal["exact", "similar", "weak", "none"] | None = Field(
+        description="How good the best result is: the product itself, its like, hardly that, or "
+        "nothing the shop sells; null where `confidence` is."
+    )
+    detected: dict[str, list[DetectedOut]] = Field(
+        description="What the query's picture shows: at most three labels a head, likeliest first."
+    )
+    category: CategoryOut | None = Field(description="Where `category: auto` was asked for.")
     total: int = Field(description="Results in this answer.")
     took_ms: float = Field(description="From the first byte read to the answer, milliseconds.")
     timings: dict[str, float] = Field(description="Milliseconds by stage.")
@@ -180,20 +197,29 @@ class SearchResponse(BaseModel):
 
     @classmethod
     def of(
-        cls, answer: Answer, request_id: str, took_ms: float, explain: Filter | None
+        cls,
+        answer: Answer,
+        request_id: str,
+        took_ms: float,
+        *,
+        explain: bool = False,
+        with_product: bool = True,
     ) -> "SearchResponse":
-        """Show an answer; with its filter, also how that was answered."""
+        """Show an answer, and if asked how its filter was answered, and the products' fields."""
         return cls(
             request_id=request_id,
             image_id=answer.image_id,
             index=IndexRef.of(answer.index, answer.sequence),
+            match=answer.match,
+            detected=DetectedOut.by_head(answer.detected),
+            category=CategoryOut.of(answer.narrowing) if answer.narrowing else None,
             total=len(answer.results),
             took_ms=round(took_ms, 3),
             timings=answer.timings,
             degraded=answer.degraded,
             facets={key: FacetOut.of(facet) for key, facet in answer.facets.items()},
-            explain=None if explain is None else ExplainOut.of(answer.plan, explain),
-            results=[ResultOut.of(found) for found in answer.results],
+            explain=ExplainOut.of(answer.plan, answer.filter) if explain else None,
+            results=[ResultOut.of(found, with_product) for found in answer.results],
         )
 
 

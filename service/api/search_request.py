@@ -1,49 +1,34 @@
 """What a search may ask for, as JSON or as the fields of a form; parsed here, once.
 
-body (`queries`) -> SearchRequest -> the picture, SearchOptions
+body (`queries`) -> SearchRequest -> Ask, and how to show the answer
 """
 
-import json
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from service.api.schemas import MAX_LIMIT
+from service.api.source_request import QueriesIn, listed
 from service.core.filter_json import parse_filter
 from service.core.filter_text import parse_filter_text
 from service.core.filters import Filter
+from service.pipeline.querying import Query
+from service.pipeline.search import Ask
 from service.pipeline.selecting import CANDIDATES, SearchOptions
 
 _FILTER_EXAMPLE = {
     "must": [{"key": "brand", "any": ["Halden", "Nordvik"]}, {"key": "price", "range": {"lt": 90}}],
     "must_not": [{"key": "availability", "match": "sold_out"}],
 }
+_Texts = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(listed)]
 
 
-def _listed(value: object) -> object:
-    """Read a list that was sent as text: JSON, or separated by commas."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except RecursionError as exc:
-            raise ValueError("a list of texts is not nested") from exc
-    return [part.strip() for part in value.split(",")] if value.strip() else []
-
-
-_Texts = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_listed)]
-
-
-class SearchRequest(BaseModel):
-    """A query as JSON."""
+class OptionsIn(BaseModel):
+    """Which products are wanted, how many, in what order, and what to tell of them."""
 
     model_config = ConfigDict(extra="forbid")
 
-    image_base64: str = Field(
-        description="The picture, base64; a `data:` URI is accepted too.", min_length=1
-    )
     limit: int = Field(default=10, ge=1, le=MAX_LIMIT, description="Products wanted.")
     offset: int = Field(default=0, ge=0, le=1000, description="Products to pass over.")
     filter: dict[str, Any] | str | None = Field(
@@ -80,11 +65,22 @@ class SearchRequest(BaseModel):
         description="Products whose pictures' cosine is at least this are shown as one; 1 joins "
         "those of the very same picture.",
     )
+    group_by: Literal["product"] = Field(
+        default="product", description="What a result is: a product, whichever of its pictures."
+    )
+    category: Literal["auto"] | None = Field(
+        default=None,
+        description="`auto` searches products of the category that the picture shows alone, where "
+        "that is sure and enough of them match; the answer says whether it did.",
+    )
+    with_product: bool = Field(
+        default=True, description="False leaves the fields of the products out."
+    )
     explain: bool = Field(default=False, description="Say how the filter was answered.")
 
-    def options(self) -> SearchOptions:
-        """Return what is asked beyond the picture and the limit; raises InvalidFilterError."""
-        return SearchOptions(
+    def ask(self, query: Query) -> Ask:
+        """Return the query with what is asked beyond it; raises InvalidFilterError."""
+        options = SearchOptions(
             filter=_filter(self.filter),
             facets=tuple(self.facets),
             diversity=self.diversity,
@@ -93,6 +89,11 @@ class SearchRequest(BaseModel):
             offset=self.offset,
             min_similarity=-math.inf if self.min_similarity is None else self.min_similarity,
         )
+        return Ask(query, self.limit, options, narrows=self.category == "auto")
+
+
+class SearchRequest(OptionsIn, QueriesIn):
+    """A query as JSON."""
 
 
 def _filter(value: dict[str, Any] | str | None) -> Filter:

@@ -11,9 +11,11 @@ from service.cli.options import Bundle, DataDir, console, settings_with
 from service.core.errors import InvalidFilterError, InvalidQueryError, VitrineError
 from service.core.filter_text import parse_filter_text
 from service.core.filters import Filter
-from service.pipeline.search import Found
+from service.pipeline.outcome import succeeded
+from service.pipeline.querying import Picture, Query, Words
+from service.pipeline.search import Ask, Found
 from service.pipeline.selecting import SearchOptions
-from service.wiring import make_text_encoder, serving
+from service.wiring import serving
 
 
 def search(
@@ -35,13 +37,10 @@ def search(
         raise InvalidQueryError("search by a picture or by --text: give one of them")
     options = SearchOptions(filter=_joined(wanted or []))
     with serving(settings) as parts:
-        if image is None:
-            query = {"text": text}
-            vector = make_text_encoder(settings).encode([text])[0]
-            results = parts.search.by_vector(vector, limit, options)
-        else:
-            answer = parts.search.by_picture(_read(image), limit, options)
-            query, results = {"image_id": answer.image_id}, answer.results
+        source = Words(text) if image is None else Picture(_read(image))
+        answer = parts.search.answer(Ask(Query.of(source), limit, options))
+    query = {"text": text} if image is None else {"image_id": answer.image_id}
+    results = answer.results
     if as_json:
         rows = [
             {
@@ -68,7 +67,8 @@ def embed(
     with serving(settings_with(bundle=bundle)) as parts:
         for path in images:
             try:
-                vector = parts.search.embed(_read(path)).vector
+                (found,) = parts.search.embed([Query.of(Picture(_read(path)))])
+                vector = succeeded(found).vector
             except VitrineError as exc:
                 typer.secho(f"vitrine: {path}: {exc}", fg="red", err=True)
                 failed += 1

@@ -15,8 +15,9 @@ from service.api.serving import Serving
 from service.cli.options import Bundle, DataDir, settings_with
 from service.core.access import Keyring
 from service.core.rates import Buckets
+from service.doors import make_keyring, rate_limiting
 from service.settings import Settings
-from service.wiring import compacting_beside, make_keyring, rate_limiting, serving
+from service.wiring import compacting_beside, serving
 
 _GRACE_SECONDS = 10
 """That requests may take once the process is told to stop: a bulk write may be without end."""

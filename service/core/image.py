@@ -15,11 +15,13 @@ holds the worst ones to 300 MB):
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
+from typing import TypeAlias
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from service.core.bare import JPEG, PNG, bare_jpeg, bare_png, count_scans
+from service.core.crop import Box
 from service.core.errors import (
     CorruptImageError,
     ImageTooLargeError,
@@ -34,9 +36,13 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 WHOLE = "whole"
+Area: TypeAlias = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels of a picture."""
+_ALL = Box(0.0, 0.0, 1.0, 1.0)
 _ORIENTATION = ExifTags.Base.Orientation
 _TURNED = (5, 6, 7, 8)
 _BAND_ROWS = 64
+_MAX_PROGRESSIVE_PIXELS = 20_000_000
 # A 65-byte progressive scan costs 22 ms at 40 MP; real files have a dozen.
 _MAX_SCANS = 24
 
@@ -58,7 +64,12 @@ class ImageLimits:
 
 
 def decode(
-    data: bytes, *, least_side: int, limits: ImageLimits | None = None, faithful: bool = False
+    data: bytes,
+    *,
+    least_side: int,
+    limits: ImageLimits | None = None,
+    faithful: bool = False,
+    box: Box | None = None,
 ) -> Image.Image:
     """Decode one JPEG, PNG or WebP into an upright RGB picture.
 
@@ -73,6 +84,7 @@ def decode(
         least_side: Pixels the shorter side must keep, where the picture has that many.
         limits: Bounds on bytes, pixels and aspect ratio.
         faithful: Resample what was shrunk to undo that stretch.
+        box: The part that is wanted; all that is said of the picture holds of this part.
 
     Returns:
         A picture of mode RGB, without metadata; `info` has only its size before it was shrunk,
@@ -82,6 +94,7 @@ def decode(
         UnsupportedImageError: Neither JPEG, PNG nor WebP, or a JPEG of a kind that is hardly used.
         ImageTooLargeError: Beyond the limits.
         CorruptImageError: Truncated or damaged.
+        InvalidQueryError: The box covers next to nothing.
     """
     limits = limits or ImageLimits()
     _check_bytes(data, limits)
@@ -89,15 +102,12 @@ def decode(
         with Image.open(BytesIO(_bare(data)), formats=FORMATS) as image:
             _check_header(image, limits)
             _check_scans(image, data, limits)
-            # JPEG only: decode at 1/2, 1/4 or 1/8 straight from the DCT coefficients.
-            whole = image.size
-            drafted = image.draft(None, (least_side, least_side))
-            image.load()
-            small, orientation = _shrink(image, least_side), _orientation(image)
+            orientation, loaded = _load(image, least_side, box)
+            small = _shrink(image, least_side, loaded.area)
             if not faithful:
                 return _upright(small, orientation)
-            extent = drafted[1][2:] if drafted else whole
-            upright = _upright(_evened(small, extent, _factor(image, least_side)), orientation)
+            even = _evened(small, loaded.extent, _factor(loaded.area, least_side))
+            upright, whole = _upright(even, orientation), loaded.whole
             upright.info[WHOLE] = whole[::-1] if orientation in _TURNED else whole
             return upright
     except VitrineError:
@@ -106,6 +116,33 @@ def decode(
         raise CorruptImageError("damaged or truncated picture: unreadable header") from exc
     except Exception as exc:  # Pillow raises no closed set of errors on hostile bytes
         raise CorruptImageError(f"damaged or truncated picture: {_plain(exc)}") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What of a picture is wanted: its size as stored, where it now is, its size there."""
+
+    whole: tuple[int, int]
+    area: Area
+    extent: tuple[float, float]
+
+
+def _load(image: Image.Image, least_side: int, box: Box | None) -> tuple[int, _Loaded]:
+    """Read the pixels; return the EXIF orientation, and where among them the box is."""
+    if image.format != "JPEG":
+        image.load()  # a PNG may say after its pixels which way up it is
+    orientation = _orientation(image)
+    part = (box or _ALL).stored(orientation)
+    whole = _size(part.pixels(*image.size)) if box else image.size
+    # JPEG only: decode at 1/2, 1/4 or 1/8 straight from the DCT coefficients.
+    width, height = (least_side * a // b for a, b in zip(image.size, whole, strict=True))
+    if "progressive" in image.info and image.width * image.height > _MAX_PROGRESSIVE_PIXELS:
+        # Its coefficients are all held at once; the pixels of a whole one beside them are too much.
+        width, height = min(width, image.width // 2), min(height, image.height // 2)
+    drafted = image.draft(None, (width, height))
+    image.load()
+    area = part.area(*image.size)
+    return orientation, _Loaded(whole, area, drafted[1][2:] if drafted and not box else _size(area))
 
 
 def _check_bytes(data: bytes, limits: ImageLimits) -> None:
@@ -151,21 +188,27 @@ def _check_scans(image: Image.Image, data: bytes, limits: ImageLimits) -> None:
         raise ImageTooLargeError(f"{too_many:,} scans are too many for a JPEG of this size")
 
 
-def _factor(image: Image.Image, least_side: int) -> int:
-    return max(1, min(image.size) // least_side)
+def _size(area: Area) -> tuple[int, int]:
+    left, top, right, bottom = area
+    return right - left, bottom - top
 
 
-def _shrink(image: Image.Image, least_side: int) -> Image.Image:
+def _factor(area: Area, least_side: int) -> int:
+    return max(1, min(_size(area)) // least_side)
+
+
+def _shrink(image: Image.Image, least_side: int, area: Area) -> Image.Image:
     """Average blocks of factor x factor pixels, band by band; the last ones may be partial."""
-    factor = _factor(image, least_side)
+    factor = _factor(area, least_side)
     if factor == 1:
-        return _on_white(image)
-    width, height = image.size
+        return _on_white(image if _size(area) == image.size else image.crop(area))
+    left, top, right, bottom = area
+    width, height = _size(area)
     small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     rows = factor * -(-_BAND_ROWS // factor)
-    for top in range(0, height, rows):
-        band = image.crop((0, top, width, min(top + rows, height)))
-        small.paste(_on_white(band).reduce(factor), (0, top // factor))
+    for start in range(top, bottom, rows):
+        band = image.crop((left, start, right, min(start + rows, bottom)))
+        small.paste(_on_white(band).reduce(factor), (0, (start - top) // factor))
     return small
 
 

@@ -2,7 +2,8 @@
 
     image_id      = sha256(image bytes)
     bundle digest = sha256(canonical JSON of all that changes a vector)
-    cache key     = version : image_id : bundle digest
+    crop id       = image_id @ box
+    cache key     = version : image_id or crop id : bundle digest
 
 Nothing weaker ever stands for a picture (not its size, name or place in a batch).
 """
@@ -10,6 +11,7 @@ Nothing weaker ever stands for a picture (not its size, name or place in a batch
 import hashlib
 import json
 
+from service.core.crop import Box
 from service.core.manifest import BundleManifest
 
 
@@ -35,6 +37,28 @@ def bundle_digest(manifest: BundleManifest) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def crop_id(image_id: str, box: Box | None) -> str:
+    """Return the identity of the part of a picture that a box shows, or of all of it."""
+    return f"{image_id}@{box}" if box else image_id
+
+
+def text_tower_digest(manifest: BundleManifest) -> str | None:
+    """Return the identity of what makes vectors of words, 64 hex digits; None without a tower.
+
+    It is not in the bundle's digest: pictures keep their vectors when the words get a new tower.
+    """
+    text = manifest.text
+    if text is None:
+        return None
+    parts = (str(manifest.dim), manifest.files[text.file], manifest.files[text.tokenizer])
+    return hashlib.sha256(":".join(parts).encode()).hexdigest()
+
+
 def embedding_key(image_id: str, bundle: str) -> str:
-    """Return the cache key of a picture's vector under a bundle."""
-    return f"vitrine:e1:{image_id}:{bundle}"
+    """Return the cache key of a picture's vector and heads under a bundle, or a text's."""
+    return f"vitrine:e2:{image_id}:{bundle}"
+
+
+def picture_key(image_id: str) -> str:
+    """Return the key under which the bytes of a query picture are kept for a while."""
+    return f"vitrine:p1:{image_id}"

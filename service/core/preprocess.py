@@ -8,6 +8,7 @@ Mean, standard deviation and layout are inside the graph, so this ends in uint8 
 import numpy as np
 from PIL import Image
 
+from service.core.crop import Box
 from service.core.image import WHOLE, ImageLimits, decode
 from service.core.manifest import PreprocessSpec
 from service.core.types import Pixels
@@ -19,8 +20,13 @@ _FILTERS = {
 }
 
 
-def decode_for(spec: PreprocessSpec, data: bytes, limits: ImageLimits | None = None) -> Image.Image:
-    """Decode bytes as this model sees them.
+def decode_for(
+    spec: PreprocessSpec,
+    data: bytes,
+    limits: ImageLimits | None = None,
+    box: Box | None = None,
+) -> Image.Image:
+    """Decode bytes, or the part of the picture in a box, as this model sees them.
 
     The scale of the decoder is part of the vector, so every path to the encoder decodes here:
     at least twice the model's size, which leaves the resize enough to average over, or four times
@@ -28,11 +34,12 @@ def decode_for(spec: PreprocessSpec, data: bytes, limits: ImageLimits | None = N
 
     Raises:
         InvalidImageError: As `service.core.image.decode`.
+        InvalidQueryError: The box covers next to nothing.
     """
     side = spec.resize_side or spec.size
     if spec.decoding == "faithful":
-        return decode(data, least_side=4 * side, limits=limits, faithful=True)
-    return decode(data, least_side=2 * side, limits=limits)
+        return decode(data, least_side=4 * side, limits=limits, faithful=True, box=box)
+    return decode(data, least_side=2 * side, limits=limits, box=box)
 
 
 def preprocess(spec: PreprocessSpec, image: Image.Image) -> Pixels:

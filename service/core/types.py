@@ -5,7 +5,7 @@
 Values are frozen; adapters satisfy the Protocols and pass one contract suite (tests/contract).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -124,6 +124,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What the encoder makes of one picture.
+
+    Attributes:
+        vector: (dim,) of unit length.
+        heads: By the name of each head (labels,) probabilities that add up to 1; none of what was
+            never looked at, such as words.
+    """
+
+    vector: NDArray[np.float32]
+    heads: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One product found.
 
@@ -165,12 +179,30 @@ class Encoder(Protocol):
         """Embed (n, size, size, 3) uint8 into (n, dim) unit vectors."""
         ...
 
+    def classify(self, images: Pixels) -> tuple[Vectors, dict[str, NDArray[np.float32]]]:
+        """Embed and name in one run: `encode`, and by head (n, labels) probabilities."""
+        ...
+
 
 class TextEncoder(Protocol):
     """Texts to vectors in the space of an `Encoder`; safe to call from several threads."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Embed n texts into (n, dim) unit vectors."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """Return how many tokens these texts are to the encoder, after it has cut them."""
+        ...
+
+
+class StoredVectors(Protocol):
+    """The vectors of the catalogue's pictures; safe for several threads."""
+
+    def vectors(
+        self, image_ids: Collection[str], bundle_digest: str
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return a (dim,) vector for those of the pictures that have one by this bundle."""
         ...
 
 

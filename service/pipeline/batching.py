@@ -1,31 +1,32 @@
 """Natural batching: an idle encoder takes a picture at once, a busy one all that queued since.
 
-    encode -> encoder idle? lead : queue and wait
-    lead   -> own picture + all waiting, up to max_batch -> results to their callers
-           -> the first still waiting leads next
+    see   -> encoder idle? lead : queue and wait
+    lead  -> own pictures + all waiting, up to max_batch -> results to their callers
+          -> the first still waiting leads next
 
 No timer, and no thread of its own: a batch forms only while the encoder is busy, and a lone picture
-runs in its caller's thread without a hand-over.
+runs in its caller's thread without a hand-over. Pictures that come together stay together.
 """
 
 from collections import deque
+from collections.abc import Iterator, Mapping
 from threading import Event, Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.types import Encoder, Pixels
+from service.core.types import Encoder, Pixels, Seen, Vectors
 
 
 class _Job:
-    """One picture in the queue; its caller is woken with a result, or to lead the next batch."""
+    """Pictures of one caller, who is woken with results, or to lead the next batch."""
 
-    __slots__ = ("failure", "pixels", "vector", "woken")
+    __slots__ = ("failure", "pixels", "seen", "woken")
 
     def __init__(self, pixels: Pixels) -> None:
         self.pixels = pixels
         self.woken = Event()
-        self.vector: NDArray[np.float32] | None = None
+        self.seen: list[Seen] | None = None
         self.failure: Exception | None = None
 
 
@@ -37,7 +38,7 @@ class Batcher:
 
         Args:
             encoder: What runs the batches, one at a time.
-            max_batch: Pictures a run.
+            max_batch: Pictures a run, where several callers' are put together.
         """
         self._encoder = encoder
         self._max_batch = max_batch
@@ -47,15 +48,20 @@ class Batcher:
 
     def encode(self, pixels: Pixels) -> NDArray[np.float32]:
         """Embed one (size, size, 3) picture into its (dim,) vector; blocks until it is there."""
+        (seen,) = self.see(pixels[np.newaxis])
+        return seen.vector
+
+    def see(self, pixels: Pixels) -> list[Seen]:
+        """Embed and name n pictures, (n, size, size, 3), in one run; blocks until that is done."""
         job = _Job(pixels)
         if self._must_wait(job):
             job.woken.wait()
-        if job.vector is None and job.failure is None:
+        if job.seen is None and job.failure is None:
             self._lead(job)
         if job.failure is not None:
             raise job.failure
-        assert job.vector is not None  # set by whoever led its batch
-        return job.vector
+        assert job.seen is not None  # set by whoever led its batch
+        return job.seen
 
     def _must_wait(self, job: _Job) -> bool:
         """Take the encoder if it is idle, else join the queue."""
@@ -68,13 +74,12 @@ class Batcher:
 
     def _lead(self, job: _Job) -> None:
         """Run the job and what waits as one batch, then hand the encoder on."""
-        with self._lock:
-            others = min(self._max_batch - 1, len(self._waiting))
-            jobs = [job, *(self._waiting.popleft() for _ in range(others))]
+        jobs = [job, *self._others(len(job.pixels))]
         try:
-            vectors = self._encoder.encode(np.stack([each.pixels for each in jobs]))
-            for each, vector in zip(jobs, vectors, strict=True):
-                each.vector = vector
+            whole = np.concatenate([each.pixels for each in jobs]) if len(jobs) > 1 else job.pixels
+            seen = _each(*self._encoder.classify(whole), len(whole))
+            for each in jobs:
+                each.seen = [next(seen) for _ in each.pixels]
         except Exception as exc:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
             for each in jobs:
                 each.failure = exc
@@ -83,9 +88,26 @@ class Batcher:
             for each in jobs[1:]:
                 each.woken.set()
 
+    def _others(self, count: int) -> list[_Job]:
+        """Take from the queue, in order, what still fits beside `count` pictures."""
+        jobs = []
+        with self._lock:
+            while self._waiting and count + len(self._waiting[0].pixels) <= self._max_batch:
+                jobs.append(self._waiting.popleft())
+                count += len(jobs[-1].pixels)
+        return jobs
+
     def _hand_on(self) -> None:
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().woken.set()
             else:
                 self._busy = False
+
+
+def _each(vectors: Vectors, heads: Mapping[str, NDArray[np.float32]], count: int) -> Iterator[Seen]:
+    """Yield what belongs to each picture; raises ValueError where there is not one for each."""
+    if any(len(rows) != count for rows in (vectors, *heads.values())):
+        raise ValueError(f"the encoder gave {len(vectors)} vectors for {count} pictures")
+    for row in range(count):
+        yield Seen(vectors[row], {name: values[row] for name, values in heads.items()})

@@ -1,35 +1,39 @@
 """Vectors in a chain of caches, nearest first: version byte + little-endian float32.
 
-A value found further away is copied to the nearer ones; a value of another version or width is as
-good as absent.
+A value is the vector, then the probabilities of each head. One found further away is copied to the
+nearer ones; one of another version or width is as good as absent.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.core.keys import embedding_key
-from service.core.types import Cache
+from service.core.manifest import Head
+from service.core.types import Cache, Seen
 
-_VERSION = b"\x01"
+_VERSION = b"\x02"
 
 
 class EmbeddingCache:
-    """Vectors by (image id, bundle digest)."""
+    """What was seen, by (image id, bundle digest); also of words, by (digest, tower digest)."""
 
-    def __init__(self, caches: Sequence[Cache], bundle_digest: str, dim: int) -> None:
+    def __init__(
+        self, caches: Sequence[Cache], bundle_digest: str, dim: int, heads: Sequence[Head] = ()
+    ) -> None:
         self._caches = tuple(caches)
         self._bundle_digest = bundle_digest
-        self._length = 1 + 4 * dim
+        self._heads = tuple(heads)
+        self._ends = np.cumsum([dim, *(len(head.labels) for head in heads)]).tolist()
+        self._length = 1 + 4 * self._ends[-1]
 
     @property
     def degraded(self) -> bool:
         """Whether any cache of the chain is failing."""
         return any(cache.degraded for cache in self._caches)
 
-    def get(self, image_id: str) -> NDArray[np.float32] | None:
-        """Return the (dim,) vector, or None."""
+    def get(self, image_id: str) -> Seen | None:
+        """Return what was seen, or None."""
         key = embedding_key(image_id, self._bundle_digest)
         for depth, cache in enumerate(self._caches):
             value = cache.get(key)
@@ -37,11 +41,15 @@ class EmbeddingCache:
                 continue
             for nearer in self._caches[:depth]:
                 nearer.set(key, value)
-            return np.frombuffer(value, dtype="<f4", offset=1)
+            numbers = np.frombuffer(value, dtype="<f4", offset=1)
+            vector, *heads = np.split(numbers, self._ends[:-1])
+            named = zip(self._heads, heads, strict=True)
+            return Seen(vector, {head.name: values for head, values in named})
         return None
 
-    def set(self, image_id: str, vector: NDArray[np.float32]) -> None:
-        """Keep the (dim,) vector everywhere."""
-        value = _VERSION + vector.astype("<f4").tobytes()
+    def set(self, image_id: str, seen: Seen) -> None:
+        """Keep it everywhere."""
+        parts = [seen.vector, *(seen.heads[head.name] for head in self._heads)]
+        value = _VERSION + np.concatenate(parts).astype("<f4").tobytes()
         for cache in self._caches:
             cache.set(embedding_key(image_id, self._bundle_digest), value)

@@ -1,40 +1,59 @@
 """The query flow, top to bottom.
 
-bytes -> digest -> cached vector | decode -> preprocess -> batcher -> vector
+query -> filter's rows -> unit vector (`embedder`) -> detected category narrows?
       -> nearest products of the live snapshot that match the filter (`selecting`)
-      -> what the store says of them -> answer
+      -> what the store says of them -> how sure that is -> answer
+
+Queries that come together share one snapshot and one run of the encoder; each fails alone.
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.core.image import ImageLimits
-from service.core.keys import image_digest
+from service.core.errors import VitrineError
+from service.core.filters import Filter
 from service.core.manifest import SnapshotManifest
+from service.core.matching import Match, confidence, match_of
 from service.core.overlay import LiveView
-from service.core.preprocess import decode_for, preprocess
 from service.core.store import ProductStore
 from service.core.types import Encoder, Hit, StoredProduct
-from service.pipeline.batching import Batcher
-from service.pipeline.decoding import Decoding
-from service.pipeline.embedding_cache import EmbeddingCache
+from service.pipeline.clock import Clock
+from service.pipeline.detecting import Detected, Narrowing, detected, narrow
+from service.pipeline.embedder import Embedded, Embedder
 from service.pipeline.facets import Facet
 from service.pipeline.filtering import Filtering, Kept
 from service.pipeline.live_index import LiveIndex
-from service.pipeline.selecting import PLAIN, Plan, SearchOptions, Selected, select
+from service.pipeline.outcome import attempt, succeeded
+from service.pipeline.querying import Picture, Query
+from service.pipeline.selecting import PLAIN, Plan, SearchOptions, select
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A query, which products are wanted, how many and in what order.
+
+    Attributes:
+        query: What to look for.
+        limit: Products wanted, at least 1.
+        options: Which, and in what order.
+        narrows: Whether to look among products of the detected category alone, if that is sure.
+    """
+
+    query: Query
+    limit: int
+    options: SearchOptions = PLAIN
+    narrows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One product of an answer."""
+    """One product of an answer; `confidence` is P(same product), None where that is unknown."""
 
     hit: Hit
     stored: StoredProduct
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +61,29 @@ class Answer:
     """What a search found, and what it took.
 
     Attributes:
-        image_id: Of the query picture.
+        image_id: Of the query's picture; None without one.
         index: Manifest of the snapshot that answered.
         sequence: Number of the catalogue's write up to which the answer knows of every live one.
         results: Best first.
+        match: How good the best of them is; None where cosines are not calibrated: those of words
+            and of mixes, and all of a bundle without a curve.
+        detected: What the query's picture shows, likeliest first, by head.
+        narrowing: What became of `narrows`; None where that was not asked for.
+        filter: What was searched with, narrowed perhaps.
         facets: Counts by field, where asked for.
         plan: How the filter was answered.
         timings: Milliseconds by stage; `cached` appears instead of decode and embed.
         degraded: What was not working, though the answer is complete.
     """
 
-    image_id: str
+    image_id: str | None
     index: SnapshotManifest
     sequence: int
     results: list[Found]
+    match: Match | None
+    detected: Mapping[str, tuple[Detected, ...]]
+    narrowing: Narrowing | None
+    filter: Filter
     facets: dict[str, Facet]
     plan: Plan
     timings: dict[str, float]
@@ -63,22 +91,12 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
-    """A query picture's vector, (dim,) of unit length."""
+class _Planned:
+    """An ask that can be answered, what its filter keeps, and the clock of its answer."""
 
-    image_id: str
-    vector: NDArray[np.float32]
-
-
-@dataclass(slots=True)
-class _Clock:
-    milliseconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.milliseconds[name] = round((time.perf_counter() - start) * 1000, 3)
+    ask: Ask
+    kept: Kept | None
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,96 +104,99 @@ class Search:
     """Everything the query flow needs; safe to call from several threads."""
 
     encoder: Encoder
-    batcher: Batcher
-    cache: EmbeddingCache
+    embedder: Embedder
     live: LiveIndex
     store: ProductStore
-    limits: ImageLimits
     filtering: Filtering = field(default_factory=Filtering)
-    decoding: Decoding = field(default_factory=Decoding)
 
-    def by_picture(self, data: bytes, limit: int, options: SearchOptions = PLAIN) -> Answer:
-        """Find the products that look most like a picture.
-
-        Args:
-            data: The encoded picture.
-            limit: Products wanted, at least 1.
-            options: Which products, and in what order.
+    def answer(self, ask: Ask) -> Answer:
+        """Find the products that are most like a query.
 
         Raises:
+            InvalidQueryError: It cannot be answered as asked.
             InvalidImageError: The bytes are no picture that is accepted.
             InvalidFilterError: The filter or a facet asks of a field what it cannot answer.
+            ImageNotFoundError: Its picture is not, or no longer, known.
+            ProductNotFoundError: There is no such product to be like.
             IndexUnavailableError: Nothing was indexed yet.
             OverloadedError: Too many pictures are waiting to be decoded.
         """
-        snapshot = self.live.snapshot()
-        clock = _Clock()
-        kept = self._kept(snapshot, options, clock)  # before the picture, which costs much more
-        embedding = self._embed(data, clock)
-        selected, results = self._found(snapshot, embedding.vector, limit, options, kept, clock)
-        return Answer(
-            image_id=embedding.image_id,
-            index=snapshot.manifest,
-            sequence=snapshot.sequence,
-            results=results,
-            facets=selected.facets,
-            plan=selected.plan,
-            timings=clock.milliseconds,
-            degraded=["cache"] if self.cache.degraded else [],
+        (outcome,) = self.answers([ask])
+        return succeeded(outcome)
+
+    def answers(self, asks: Sequence[Ask]) -> list[Answer | VitrineError]:
+        """Answer several queries, in order; raises IndexUnavailableError for all of them."""
+        snapshot, together = self.live.snapshot(), Clock()
+        # The filters first: pictures cost much more.
+        planned = [attempt(self._planned, snapshot, ask) for ask in asks]
+        sound = [plan for plan in planned if isinstance(plan, _Planned)]
+        queries = self.embedder.embed([plan.ask.query for plan in sound], together)
+        for plan in sound:
+            plan.clock.milliseconds |= together.milliseconds
+        answers = iter(
+            attempt(self._answer, snapshot, plan, query)
+            for plan, query in zip(sound, queries, strict=True)
         )
+        return [next(answers) if isinstance(plan, _Planned) else plan for plan in planned]
 
-    def by_vector(
-        self, vector: NDArray[np.float32], limit: int, options: SearchOptions = PLAIN
-    ) -> list[Found]:
-        """Find the products nearest to a (dim,) unit vector, a text's for one, best first.
+    def by_picture(self, data: bytes, limit: int, options: SearchOptions = PLAIN) -> Answer:
+        """Find the products that look most like an encoded picture; raises as `answer`."""
+        return self.answer(Ask(Query.of(Picture(data)), limit, options))
 
-        Raises:
-            IndexUnavailableError: Nothing was indexed yet.
-            InvalidFilterError: The filter or a facet asks of a field what it cannot answer.
-        """
-        snapshot, clock = self.live.snapshot(), _Clock()
-        kept = self._kept(snapshot, options, clock)
-        return self._found(snapshot, vector, limit, options, kept, clock)[1]
+    def embed(self, queries: Sequence[Query]) -> list[Embedded | VitrineError]:
+        """Embed queries, in order; what is wrong with one is of it alone."""
+        return self.embedder.embed(queries, Clock())
 
-    def embed(self, data: bytes) -> Embedding:
-        """Embed a picture as a query; raises as `by_picture`."""
-        return self._embed(data, _Clock())
-
-    def _kept(self, snapshot: LiveView, options: SearchOptions, clock: _Clock) -> Kept | None:
+    def _planned(self, snapshot: LiveView, ask: Ask) -> "_Planned":
+        clock, options = Clock(), ask.options
         for key in options.facets:
             snapshot.fields.values(key, np.empty(0, np.int32))  # raises where there is none
         if not options.filter:
-            return None
+            return _Planned(ask, None, clock)
         with clock.stage("filter"):
-            return self.filtering.kept(snapshot, options.filter)
+            return _Planned(ask, self.filtering.kept(snapshot, options.filter), clock)
 
-    def _found(
-        self,
-        snapshot: LiveView,
-        vector: NDArray[np.float32],
-        limit: int,
-        options: SearchOptions,
-        kept: Kept | None,
-        clock: _Clock,
-    ) -> tuple[Selected, list[Found]]:
+    def _answer(
+        self, snapshot: LiveView, plan: "_Planned", embedded: Embedded | VitrineError
+    ) -> Answer:
+        query, ask, kept, clock = succeeded(embedded), plan.ask, plan.kept, plan.clock
+        shown = detected(self.encoder.manifest.heads, query.heads)
+        unwanted = ask.options.exclude_ids | ask.query.product_ids
+        options, narrowing = replace(ask.options, exclude_ids=unwanted), None
+        if ask.narrows:
+            with clock.stage("narrow"):
+                least = options.offset + ask.limit
+                narrowed = narrow(self.filtering, snapshot, options.filter, shown, least)
+            narrowing, kept = narrowed.told, narrowed.kept or kept
+            options = replace(options, filter=narrowed.filter)
         with clock.stage("search"):
-            selected = select(snapshot, vector, limit, options, kept)
+            selected = select(snapshot, query.vector, ask.limit, options, kept)
         with clock.stage("products"):
             stored = self.store.get_many([hit.product_id for hit in selected.hits])
+        calibration = self.encoder.manifest.calibration if ask.query.comparable else None
         # A product deleted since, of which the snapshot was not told yet, is not shown.
-        shown = [Found(h, stored[h.product_id]) for h in selected.hits if h.product_id in stored]
-        return selected, shown
-
-    def _embed(self, data: bytes, clock: _Clock) -> Embedding:
-        image_id = image_digest(data)
-        with clock.stage("cached"):
-            vector = self.cache.get(image_id)
-        if vector is None:
-            del clock.milliseconds["cached"]
-            with clock.stage("decode"), self.decoding.turn():
-                spec = self.encoder.manifest.preprocess
-                pixels = preprocess(spec, decode_for(spec, data, self.limits))
-            with clock.stage("embed"):
-                vector = self.batcher.encode(pixels)
-            self.cache.set(image_id, vector)
-        return Embedding(image_id, vector)
+        results = [
+            Found(
+                hit,
+                stored[hit.product_id],
+                confidence(calibration, hit.similarity) if calibration else None,
+            )
+            for hit in selected.hits
+            if hit.product_id in stored
+        ]
+        return Answer(
+            image_id=query.image_id,
+            index=snapshot.manifest,
+            sequence=snapshot.sequence,
+            results=results,
+            match=match_of(calibration, selected.nearest if results else [])
+            if calibration
+            else None,
+            detected=shown,
+            narrowing=narrowing,
+            filter=options.filter,
+            facets=selected.facets,
+            plan=selected.plan,
+            timings=clock.milliseconds,
+            degraded=["cache"] if self.embedder.degraded else [],
+        )

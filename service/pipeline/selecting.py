@@ -23,6 +23,7 @@ from service.pipeline.filtering import Kept
 
 CANDIDATES = 200
 """Products, at least, that facets count and that diversity chooses from."""
+_COMPARED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The hits to show, best first, with their facets and how they were come by."""
+    """The hits to show, best first, with their facets and how they were come by.
+
+    Attributes:
+        nearest: The two nearest of all that could be shown, be they shown or not.
+    """
 
     hits: list[Hit]
+    nearest: list[Hit]
     facets: dict[str, Facet]
     plan: Plan
 
@@ -102,7 +108,7 @@ def select(
         InvalidFilterError: A facet is of no field.
     """
     last = options.offset + limit
-    pool = max(last, CANDIDATES) if options.diversity or options.facets else last
+    pool = max(last, CANDIDATES if options.diversity or options.facets else _COMPARED)
     while True:
         asked = pool + len(options.exclude_ids)
         found, depth = _nearest(snapshot, vector, asked, kept)
@@ -118,7 +124,8 @@ def select(
     facets = count_facets(snapshot.fields, options.facets, snapshot.product_rows[counted])
     if options.diversity:
         hits = _diversified(snapshot, hits[: max(last, CANDIDATES)], options.diversity, last)
-    return Selected(hits[options.offset : last], facets, _plan(snapshot, kept, depth, len(near)))
+    plan = _plan(snapshot, kept, depth, len(near))
+    return Selected(hits[options.offset : last], candidates[:_COMPARED], facets, plan)
 
 
 def nearest_products(

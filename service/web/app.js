@@ -1,6 +1,7 @@
 // The search page: a picture (dropped, pasted, picked, or a product's own) -> POST /v1/search -> cards.
 // Whatever the server says enters the page as text, never as markup.
 
+const KEY_NAME = "vitrine-key"; // In sessionStorage: for as long as the tab is open.
 const RESULT_LIMIT = 24;
 const EXAMPLE_LIMIT = 12;
 
@@ -24,12 +25,17 @@ class Problem extends Error {
     super(title);
     // A 4xx says the same however often it is asked, except "too slow" and "too many".
     const mayRepeat = status < 400 || status >= 500 || status === 408 || status === 429;
-    Object.assign(this, { detail: typeof detail === "string" ? detail : "", code, requestId, mayRepeat });
+    Object.assign(this, { detail: typeof detail === "string" ? detail : "", code, requestId, mayRepeat, status });
   }
 }
 
+function withKey(url, options) {
+  const key = sessionStorage.getItem(KEY_NAME);
+  return key && url.startsWith("/v1/") ? { ...options, headers: { Authorization: `Bearer ${key}` } } : options;
+}
+
 async function request(url, options) {
-  const response = await fetch(url, options).catch((error) => {
+  const response = await fetch(url, withKey(url, options)).catch((error) => {
     if (error.name === "AbortError") throw error;
     const detail = "Check your connection, and that the service is running. If you chose a file, check that it can still be read.";
     throw new Problem({ title: "No answer came", detail });
@@ -179,6 +185,22 @@ function showProblem(error, retry) {
   const problem = error instanceof Problem ? error : new Problem({ title: "The page could not show this", detail: error.message });
   const view = byId("query-picture").hasAttribute("src") ? "stopped" : "start";
   showNotice(view, { title: problem.message, ...problem, retry: problem.mayRepeat ? retry : null });
+  if (problem.status === 401 || problem.status === 403) askForKey(problem, retry);
+}
+
+/** Lets the notice take a key, and goes on with it. */
+function askForKey({ status, detail }, retry) {
+  const tried = sessionStorage.getItem(KEY_NAME);
+  byId("notice-title").textContent = "This service asks for a key";
+  byId("notice-detail").textContent = status === 403 ? detail : tried ? "The key is not known." : "Whoever runs it can give you one that opens searches.";
+  byId("key-form").hidden = false;
+  byId("key-form").onsubmit = (event) => {
+    event.preventDefault();
+    sessionStorage.setItem(KEY_NAME, byId("key").value);
+    byId("key").value = "";
+    retry();
+    showShop();
+  };
 }
 
 function showNotice(view, { title, detail, code, requestId, retry }) {
@@ -189,6 +211,7 @@ function showNotice(view, { title, detail, code, requestId, retry }) {
   byId("notice-code").textContent = [code, requestId && `request ${requestId}`].filter(Boolean).join(" · ");
   byId("notice-retry").hidden = !retry;
   byId("notice-retry").onclick = retry;
+  byId("key-form").hidden = true;
   byId("notice").hidden = false;
 }
 
@@ -203,6 +226,13 @@ async function showExamples() {
   const { products } = await getJson(`/v1/products?limit=${EXAMPLE_LIMIT}`);
   byId("example-list").replaceChildren(...products.filter(firstImageUrl).map(exampleTile));
   byId("examples").hidden = byId("example-list").children.length === 0;
+}
+
+function showShop() {
+  showExamples().catch(() => {}); // A courtesy; what is wrong shows below, and on searching.
+  showIndex().catch((error) => {
+    if (document.body.dataset.view === "start" && byId("notice").hidden) showProblem(error, () => location.reload());
+  });
 }
 
 // ---- the pieces ----
@@ -294,7 +324,4 @@ function listenForPictures() {
 listenForPictures();
 window.addEventListener("popstate", followAddress);
 followAddress();
-showExamples().catch(() => {}); // A courtesy; what is wrong shows below, and on searching.
-showIndex().catch((error) => {
-  if (document.body.dataset.view === "start" && byId("notice").hidden) showProblem(error, () => location.reload());
-});
+showShop();

@@ -16,7 +16,8 @@ from support.pictures import photo
 
 @pytest.fixture(scope="module", params=["onnx", "fake"])
 def encoder(request: pytest.FixtureRequest) -> Encoder:
-    return OnnxEncoder(DEFAULT_BUNDLE, threads=1) if request.param == "onnx" else FakeEncoder()
+    onnx = request.param == "onnx"
+    return OnnxEncoder(DEFAULT_BUNDLE, threads=1) if onnx else FakeEncoder(heads=True)
 
 
 def pictures(encoder: Encoder, *seeds: int) -> Pixels:
@@ -53,3 +54,15 @@ def test_threads_may_share_it(encoder: Encoder) -> None:
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(lambda seed: encoder.encode(pictures(encoder, seed))[0], range(6)))
     np.testing.assert_allclose(np.stack(found), expected, atol=1e-5)
+
+
+def test_naming_gives_the_vectors_and_of_every_head_shares_of_one(encoder: Encoder) -> None:
+    images = pictures(encoder, 0, 1, 2)
+    vectors, heads = encoder.classify(images)
+    np.testing.assert_allclose(vectors, encoder.encode(images), atol=1e-5)
+    assert list(heads) == [head.name for head in encoder.manifest.heads]
+    for head in encoder.manifest.heads:
+        shares = heads[head.name]
+        assert shares.shape == (3, len(head.labels))
+        assert (shares >= 0).all()
+        np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-4)

@@ -1,5 +1,6 @@
 """The page in a real browser over a real server: what a person sees, read from the DOM."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.live_server import PRODUCTS, Server
+from support.live_server import PRODUCTS, Server, Shop, serving
 
 CHROMIUM = shutil.which("chromium")
 RESULTS = 24
@@ -86,6 +87,16 @@ def test_a_product_that_is_not_there_is_said_so_and_the_start_stays(server: Serv
     assert "no product '<b>nope'" in texts(dom, 'id="notice-detail"')[0]
     assert texts(dom, 'id="notice-code"')[0].startswith("product_not_found · request ")
     assert "<b>nope" not in dom  # as text, never as markup
+
+
+def test_where_keys_are_set_the_page_asks_for_one(shop: Shop, tmp_path: Path):
+    line = f"shop:search:{hashlib.sha256(b'a secret').hexdigest()}"
+    with serving(shop.data_dir, tmp_path, VITRINE_API_KEYS=line) as shut:
+        dom = browse(f"{shut.url}/?product=demo-000007", tmp_path)
+
+    assert view(dom) == "start"
+    assert texts(dom, 'id="notice-title"') == ["This service asks for a key"]
+    assert re.search(r'<form id="key-form"(?![^>]* hidden)', dom)
 
 
 def test_before_any_index_the_page_says_which_command_to_run(empty_server: Server, tmp_path: Path):

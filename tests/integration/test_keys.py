@@ -93,7 +93,12 @@ def test_a_key_opens_its_scope(client: httpx.Client, shop: Shop, key: str) -> No
     ("key", "method", "path", "status"),
     [
         ("write", "POST", "/v1/search", 403),
+        ("write", "POST", "/v1/search:batch", 403),
+        ("write", "POST", "/v1/embeddings", 403),
+        ("write", "GET", "/v1/products/demo-000001/similar", 403),
         ("write", "GET", "/v1/products", 403),
+        ("search", "GET", "/v1/products/demo-000001/similar", 200),
+        ("search", "PUT", "/v1/products/a", 403),
         ("search", "DELETE", "/v1/products/a", 403),
         ("search", "GET", "/metrics", 403),
         ("search", "GET", "/no-such-thing", 403),

@@ -12,10 +12,12 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from service.api.app import create_app
+from service.api.batch_schemas import BatchRequest
 from service.api.bulk_schemas import BulkLineIn, BulkStatusOut
+from service.api.embedding_schemas import EmbeddingsRequest
 from service.api.product_schemas import ProductIn, ProductPatchIn
 from service.api.schemas import Problem, SearchResponse
-from service.api.search_request import SearchRequest
+from service.api.search_request import OptionsIn, SearchRequest
 from service.settings import Settings
 from service.wiring import serving
 
@@ -71,7 +73,7 @@ def test_every_route_says_what_it_does_and_how_it_fails(described: dict[str, Any
 def test_the_statuses_of_a_search_are_documented(described: dict[str, Any]):
     responses = described["paths"]["/v1/search"]["post"]["responses"]
 
-    assert responses.keys() == {"200", "413", "415", "422", "429", "503", "default"}
+    assert responses.keys() == {"200", "404", "413", "415", "422", "429", "503", "default"}
 
 
 def test_both_bodies_of_a_search_have_examples_that_fit(described: dict[str, Any]):
@@ -84,6 +86,31 @@ def test_both_bodies_of_a_search_have_examples_that_fit(described: dict[str, Any
     assert form["schema"]["properties"].keys() == {"file", *SearchRequest.model_fields}
     for example in form["examples"].values():
         assert example["value"].keys() <= form["schema"]["properties"].keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [("/v1/search:batch", BatchRequest), ("/v1/embeddings", EmbeddingsRequest)],
+)
+def test_other_bodies_have_examples_that_fit(
+    described: dict[str, Any], path: str, model: type[BaseModel]
+):
+    body = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+
+    assert body["schema"] == {"$ref": f"#/components/schemas/{model.__name__}"}
+    assert body["examples"]
+    for example in body["examples"].values():
+        model.model_validate(example["value"])
+        for query in example["value"].get("queries", []):
+            SearchRequest.model_validate(query)
+
+
+def test_similar_products_take_the_options_of_a_search(described: dict[str, Any]):
+    parameters = described["paths"]["/v1/products/{product_id}/similar"]["get"]["parameters"]
+    names = {parameter["name"]: parameter["in"] for parameter in parameters}
+
+    assert names == {"product_id": "path", **dict.fromkeys(OptionsIn.model_fields, "query")}
+    assert all(parameter["description"] for parameter in parameters)
 
 
 @pytest.mark.parametrize(

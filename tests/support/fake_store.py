@@ -235,6 +235,13 @@ class FakeProductStore:
     def embedded(self, image_ids: Collection[str], bundle_digest: str) -> set[str]:
         return {i for i in image_ids if (i, bundle_digest) in self.state.embeddings}
 
+    def vectors(
+        self, image_ids: Collection[str], bundle_digest: str
+    ) -> dict[str, NDArray[np.float32]]:
+        kept = self.state.embeddings
+        found = {image_id: kept.get((image_id, bundle_digest)) for image_id in image_ids}
+        return {image_id: vector for image_id, vector in found.items() if vector is not None}
+
     def downloads(self, urls: Collection[str]) -> dict[str, KnownDownload]:
         return {url: d for url, d in self.state.downloads.items() if url in urls}
 

@@ -14,6 +14,7 @@ from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.keys import bundle_digest, image_digest
 from service.core.manifest import (
     BundleManifest,
+    Head,
     ImageTower,
     PreprocessSpec,
     Receipt,
@@ -41,8 +42,11 @@ from service.core.types import (
 _GRID = 4
 
 
-def fake_manifest(*, seed: int = 0, dim: int = 32, size: int = 32) -> BundleManifest:
-    """A bundle of one tier whose digest depends on the seed."""
+def fake_manifest(
+    *, seed: int = 0, dim: int = 32, size: int = 32, heads: bool = False
+) -> BundleManifest:
+    """A bundle of one tier whose digest depends on the seed; with heads also calibrated."""
+    colour = Head(output="head_colour", name="colour", labels=("Red", "Green", "Blue"))
     return BundleManifest(
         name=f"fake-{seed}",
         version="1",
@@ -51,19 +55,23 @@ def fake_manifest(*, seed: int = 0, dim: int = 32, size: int = 32) -> BundleMani
         image=ImageTower(tiers=(Tier(file="image.onnx", patch=8, tokens=16, gflops=0.0),)),
         preprocess=PreprocessSpec(size=size),
         files={"image.onnx": f"{seed:064x}"},
+        heads=(colour,) if heads else (),
+        calibration={"slope": 10.0, "intercept": -7.0} if heads else None,
     )
 
 
 class FakeEncoder:
     """Mean colours of a 4x4 grid through a fixed random matrix: like pictures, like vectors.
 
-    `batches` keeps the size of every run.
+    `batches` keeps the size of every run. The head, where wanted, says which colour prevails.
     """
 
     provider = "cpu"
 
-    def __init__(self, *, seed: int = 0, dim: int = 32, size: int = 32) -> None:
-        self.manifest = fake_manifest(seed=seed, dim=dim, size=size)
+    def __init__(
+        self, *, seed: int = 0, dim: int = 32, size: int = 32, heads: bool = False
+    ) -> None:
+        self.manifest = fake_manifest(seed=seed, dim=dim, size=size, heads=heads)
         self.bundle_digest = bundle_digest(self.manifest)
         self.batches: list[int] = []
         rng = np.random.default_rng(seed)
@@ -76,6 +84,11 @@ class FakeEncoder:
         vectors = (cells.reshape(n, -1) / 255 - 0.5).astype(np.float32) @ self._matrix
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
+
+    def classify(self, images: Pixels) -> tuple[Vectors, dict[str, NDArray[np.float32]]]:
+        shares = np.exp(images.mean(axis=(1, 2), dtype=np.float32) / 32)
+        colours = shares / shares.sum(axis=1, keepdims=True)
+        return self.encode(images), {"colour": colours} if self.manifest.heads else {}
 
 
 class FakeThumbnails:

@@ -19,12 +19,16 @@ HERE = ip_network("127.0.0.1/32")
 
 
 class UrlShop(ThreadingHTTPServer):
-    """Serve a picture, or behave as a server should not; `visits` are (path, Host)."""
+    """Serve pictures, or behave as a server should not.
+
+    `visits` are (path, Host); `photos` are what is at /photo/NAME.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         self.visits: list[tuple[str, str]] = []
+        self.photos: dict[str, bytes] = {}
         self.ended = threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -68,6 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(304)
         else:
             self.answer(200, PICTURE, ETag=ETAG, Last_Modified=MODIFIED)
+
+    def get_photo(self, rest: str) -> None:
+        self.answer(200, self.server.photos[rest])
 
     def get_status(self, rest: str) -> None:
         self.answer(int(rest), b"internal details")

@@ -140,3 +140,13 @@ def test_nothing_is_opened_before_it_is_used() -> None:
 def test_what_is_no_redis_url_is_refused(url: str) -> None:
     with pytest.raises(CacheError, match="not a Redis URL"):
         RedisCache(url)
+
+
+def test_what_would_take_too_long_to_send_is_not_sent(redis_server: RedisServer) -> None:
+    cache = RedisCache(redis_server.url, max_value_bytes=1000)
+    cache.set("small", b"x" * 1000)
+    cache.set("large", b"x" * 1001)
+    assert cache.get("small") == b"x" * 1000
+    assert cache.get("large") is None
+    assert not cache.degraded
+    cache.close()

@@ -375,6 +375,7 @@ def test_a_huge_picture_is_refused_before_its_pixels() -> None:
 MEASURE = """
 import io, sys
 from PIL import Image
+from service.core.crop import Box
 from service.core.errors import ImageTooLargeError
 from service.core.image import decode
 
@@ -389,17 +390,21 @@ for kind in ("JPEG", "PNG", "WEBP"):
 data = sys.stdin.buffer.read()
 before = peak_kb()
 try:
-    decode(data, least_side=256)
+    decode(data, least_side=256, box=Box(*map(float, sys.argv[1:])) if sys.argv[1:] else None)
 except ImageTooLargeError:
     print("refused", end=" ")
 print((peak_kb() - before) // 1024)
 """
 
 
-def peak_megabytes(data: bytes) -> tuple[bool, int]:
+def peak_megabytes(data: bytes, *box: float) -> tuple[bool, int]:
     """Decode in a fresh process; return whether it was refused and its peak over idle."""
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE], input=data, capture_output=True, cwd=REPOSITORY, check=True
+        [sys.executable, "-c", MEASURE, *map(str, box)],
+        input=data,
+        capture_output=True,
+        cwd=REPOSITORY,
+        check=True,
     )
     *refused, peak = done.stdout.split()
     return bool(refused), int(peak)
@@ -448,9 +453,10 @@ def alpha_webp(side: int) -> bytes:
 )
 def test_the_largest_picture_stays_under_300_megabytes(make, largest: int) -> None:
     data = make(largest)
-    refused, peak = peak_megabytes(data)
-    assert not refused
-    assert peak < 300
+    for box in ((), (0.2, 0.2, 0.3, 0.3), (0.0, 0.01, 1.0, 1.0)):
+        refused, peak = peak_megabytes(data, *box)
+        assert not refused
+        assert peak < 300, box
 
 
 def test_the_odd_files_end_as_they_should(tmp_path: Path) -> None:

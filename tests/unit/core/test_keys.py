@@ -5,7 +5,14 @@ import json
 
 import pytest
 
-from service.core.keys import bundle_digest, embedding_key, image_digest
+from service.core.crop import Box
+from service.core.keys import (
+    bundle_digest,
+    crop_id,
+    embedding_key,
+    image_digest,
+    text_tower_digest,
+)
 from service.core.manifest import BundleManifest, Head, Parity, TextTower
 from service.settings import DEFAULT_BUNDLE
 
@@ -127,7 +134,29 @@ def test_a_file_written_and_read_again_keeps_the_digest(bundle_manifest: BundleM
 def test_a_cache_key_needs_both_the_picture_and_the_bundle() -> None:
     pairs = [(picture, bundle) for picture in ("aa", "ab") for bundle in ("aa", "ab")]
     assert len({embedding_key(*pair) for pair in pairs}) == 4
-    assert embedding_key("picture", "bundle") == "vitrine:e1:picture:bundle"
+    assert embedding_key("picture", "bundle") == "vitrine:e2:picture:bundle"
+
+
+def test_a_crop_is_another_picture_and_the_same_crop_the_same() -> None:
+    boxes = [None, Box(0, 0, 1, 0.5), Box(0, 0, 0.5, 1), Box(0, 0, 0.1, 1), Box(0, 0, 0.10001, 1)]
+    assert len({crop_id("picture", box) for box in boxes}) == len(boxes)
+    assert crop_id("picture", Box(0, 0, 1, 0.5)) == crop_id("picture", Box(0, 0, 1, 0.5))
+
+
+def test_words_have_the_identity_of_their_tower_alone(bundle_manifest: BundleManifest) -> None:
+    assert text_tower_digest(bundle_manifest) is None
+    files = {"text.onnx": "c" * 64, "tokenizer.json": "d" * 64}
+
+    def tower(**changed: str) -> str | None:
+        text = TextTower(file="text.onnx", tokenizer="tokenizer.json", max_length=8)
+        all_files = {**bundle_manifest.files, **files, **changed}
+        return text_tower_digest(
+            bundle_manifest.model_copy(update={"text": text, "files": all_files})
+        )
+
+    assert tower() == tower(**{"image.onnx": "e" * 64})
+    others = [tower(**{name: "e" * 64}) for name in files]
+    assert len({tower(), *others}) == 3
 
 
 def test_the_bundle_that_ships_keeps_its_digest() -> None:

@@ -119,7 +119,7 @@ def test_an_encoder_that_answers_too_little_fails_the_run_and_not_the_queue() ->
 
     batcher = Batcher(Short())
     for _ in range(2):
-        with pytest.raises(ValueError, match="shorter"):
+        with pytest.raises(ValueError, match="0 vectors for 1 pictures"):
             batcher.encode(picture(0))
 
 
@@ -132,3 +132,40 @@ def test_many_callers_each_get_their_own_vector() -> None:
     np.testing.assert_allclose(np.stack(vectors), expected, atol=1e-6)
     assert sum(encoder.batches) == 200
     assert max(encoder.batches) <= 5
+
+
+def test_pictures_that_come_together_are_one_run_however_many() -> None:
+    encoder = FakeEncoder()
+    pixels = np.stack([picture(i) for i in range(40)])
+    seen = Batcher(encoder, max_batch=16).see(pixels)
+    assert encoder.batches == [40]
+    vectors = np.stack([each.vector for each in seen])
+    np.testing.assert_allclose(vectors, FakeEncoder().encode(pixels), atol=1e-6)
+
+
+def test_who_does_not_fit_beside_others_waits_for_the_next_run() -> None:
+    with callers(max_batch=4) as group:
+        futures = [group.call(0)]
+        group.wait_until_busy()
+        together = group._pool.submit(group.batcher.see, np.stack([picture(1)] * 3))
+        group.wait_until_queued(1)
+        futures.append(group.call(2))
+        group.wait_until_queued(2)
+        last = group._pool.submit(group.batcher.see, np.stack([picture(3)] * 2))
+        group.wait_until_queued(3)
+        group.encoder.let.release(10)
+        vectors = [future.result(PATIENCE_SECONDS) for future in futures]
+        several = [each.vector for job in (together, last) for each in job.result(PATIENCE_SECONDS)]
+    assert group.encoder.batches == [1, 4, 2]
+    expected = FakeEncoder().encode(np.stack([picture(i) for i in (0, 2, 1, 1, 1, 3, 3)]))
+    np.testing.assert_allclose(np.stack(vectors + several), expected, atol=1e-6)
+
+
+def test_every_picture_gets_its_own_names() -> None:
+    encoder = FakeEncoder(heads=True)
+    pixels = np.zeros((3, 32, 32, 3), np.uint8)
+    pixels[0, ..., 2] = pixels[1, ..., 0] = pixels[2, ..., 1] = 255
+    seen = Batcher(encoder).see(pixels)
+    labels = encoder.manifest.heads[0].labels
+    assert [labels[each.heads["colour"].argmax()] for each in seen] == ["Blue", "Red", "Green"]
+    assert all(each.heads["colour"].sum() == pytest.approx(1, abs=1e-6) for each in seen)

@@ -1,81 +1,33 @@
 """The query flow over a small shop of fakes, indexed by the real catalogue flow."""
 
-from dataclasses import dataclass
-from functools import cache
-
 import numpy as np
 import pytest
 
 from service.core.errors import IndexUnavailableError, InvalidFilterError, InvalidImageError
 from service.core.filter_text import parse_filter_text
-from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.preprocess import decode_for, preprocess
 from service.core.store import Write
-from service.core.types import CatalogRow, ImageRef, Product
-from service.pipeline.batching import Batcher
-from service.pipeline.embedding_cache import EmbeddingCache
-from service.pipeline.live_index import LiveIndex
-from service.pipeline.reindex import Reindex, ReindexOptions
-from service.pipeline.search import Search
+from service.pipeline.outcome import succeeded
+from service.pipeline.querying import Picture, Point, Query
+from service.pipeline.search import Ask
 from service.pipeline.selecting import SearchOptions
-from support.fake_store import FakeProductStore
-from support.fakes import (
-    FakeCache,
-    FakeEncoder,
-    FakeFetcher,
-    FakeSnapshots,
-    FakeSource,
-    FakeThumbnails,
-)
-from support.pictures import encoded, photo
-
-
-@cache
-def picture(seed: int) -> bytes:
-    """Seeds from 100 are all but picture 1."""
-    if seed >= 100:
-        return encoded(photo(seed - 40, 40 + seed % 3, seed=1), "PNG")
-    return encoded(photo(60, 40, seed=seed), "PNG")
-
-
-@dataclass
-class Shop:
-    """A search and what it is made of."""
-
-    search: Search
-    encoder: FakeEncoder
-    store: FakeProductStore
-    cache: FakeCache
-    snapshots: FakeSnapshots
-    live: LiveIndex
-
-    def index(self, catalog: dict[str, list[int]]) -> None:
-        """Reindex a catalogue of product -> seeds of its pictures, dropping all others."""
-        rows = [
-            CatalogRow(Product(id_, title=f"Product {id_}"), ImageRef(data=picture(seed)))
-            for id_, seeds in catalog.items()
-            for seed in seeds
-        ]
-        Reindex(self.encoder, self.store, FakeThumbnails(), self.snapshots, FakeFetcher()).run(
-            FakeSource(rows), ReindexOptions(delete_missing=True)
-        )
-        self.live.refresh()
+from support.fakes import FakeEncoder
+from support.query_shop import Shop, make_shop, picture
 
 
 @pytest.fixture
 def shop() -> Shop:
-    encoder, store, cache = FakeEncoder(), FakeProductStore(), FakeCache()
-    snapshots = FakeSnapshots()
-    live = LiveIndex(snapshots, store, encoder.manifest)
-    batcher = Batcher(encoder)
-    embeddings = EmbeddingCache([cache], encoder.bundle_digest, encoder.manifest.dim)
-    search = Search(encoder, batcher, embeddings, live, store, ImageLimits())
-    return Shop(search, encoder, store, cache, snapshots, live)
+    return make_shop()
 
 
 def ids(shop: Shop, seed: int, limit: int) -> list[str]:
     return [found.hit.product_id for found in shop.search.by_picture(picture(seed), limit).results]
+
+
+def vector_of(shop: Shop, seed: int) -> np.ndarray:
+    (embedded,) = shop.search.embed([Query.of(Picture(picture(seed)))])
+    return succeeded(embedded).vector
 
 
 def similarity(shop: Shop, one: int, other: int) -> float:
@@ -119,7 +71,7 @@ def test_a_product_of_many_pictures_does_not_crowd_out_the_others(shop: Shop) ->
     shop.index({"crowd": [1, *range(100, 130)], **{f"p{i}": [i] for i in range(2, 8)}})
     order = sorted(range(2, 8), key=lambda seed: -similarity(shop, 1, seed))
     snapshot = shop.live.snapshot()
-    _, nearest = snapshot.index.search(shop.search.embed(picture(1)).vector[None], 8)
+    _, nearest = snapshot.index.search(vector_of(shop, 1)[None], 8)
     assert {snapshot.product_ids[row] for row in nearest[0]} == {"crowd"}
     found = ids(shop, 1, 4)
     assert found[0] == "crowd"
@@ -148,8 +100,9 @@ def test_a_filter_keeps_what_matches_and_still_finds_as_many(shop: Shop) -> None
     assert (answer.plan.kept_products, answer.plan.products) == (18, 20)
     assert answer.facets["category"].missing == 18
     assert {"filter", "search", "products"} <= answer.timings.keys()
-    vector = shop.search.embed(picture(7)).vector
-    assert shop.search.by_vector(vector, 18, wanted) == answer.results
+    point = Query.of(Point(tuple(vector_of(shop, 7).tolist())))
+    again = shop.search.answer(Ask(point, 18, wanted)).results
+    assert [found.stored for found in again] == [found.stored for found in answer.results]
 
 
 @pytest.mark.parametrize(
@@ -206,12 +159,5 @@ def test_without_an_index_nothing_is_decoded(shop: Shop) -> None:
 
 def test_an_embedding_is_the_encoder_s(shop: Shop) -> None:
     spec = shop.encoder.manifest.preprocess
-    embedding = shop.search.embed(picture(1))
     pixels = preprocess(spec, decode_for(spec, picture(1)))
-    np.testing.assert_allclose(embedding.vector, FakeEncoder().encode(pixels[None])[0], atol=1e-6)
-
-
-def test_a_vector_finds_what_its_picture_finds(shop: Shop) -> None:
-    shop.index({f"p{i}": [i] for i in range(8)})
-    vector = shop.search.embed(picture(3)).vector
-    assert shop.search.by_vector(vector, 4) == shop.search.by_picture(picture(3), 4).results
+    np.testing.assert_allclose(vector_of(shop, 1), FakeEncoder().encode(pixels[None])[0], atol=1e-6)

@@ -3,8 +3,8 @@
 import pytest
 
 from service.core.errors import FetchError
+from service.doors import make_url_fetcher
 from service.settings import Settings
-from service.wiring import make_url_fetcher
 
 
 def test_by_default_no_url_is_fetched() -> None:

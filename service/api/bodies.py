@@ -1,0 +1,148 @@
+"""What OpenAPI says of bodies and parameters that are read by hand, with examples.
+
+A test holds every example to the model that reads it.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.api.batch_schemas import BatchRequest
+from service.api.embedding_schemas import EmbeddingsRequest
+from service.api.search_request import OptionsIn, SearchRequest
+from service.api.source_request import INPUTS
+
+_PICTURE = "/9j/4AAQSkZJRgABAQ..."
+_PICTURE_ID = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+_TEXTUAL = ("filter", "facets", "exclude_ids", "vector", "box", "queries")
+"""Lists and objects, which are texts in a form and after `?`."""
+_FILTER = {
+    "must": [
+        {"key": "brand", "any": ["Halden", "Nordvik"]},
+        {"key": "price", "range": {"gte": 10, "lt": 90}},
+    ],
+    "must_not": [{"key": "availability", "match": "sold_out"}],
+}
+
+
+def _as_texts(model: type[BaseModel]) -> dict[str, Any]:
+    """Describe fields as a form has them."""
+    described = model.model_json_schema()["properties"]
+    fields = {name: dict(schema) for name, schema in described.items()}
+    for name in set(_TEXTUAL) & set(fields):
+        fields[name] = {"type": "string", "description": described[name]["description"]}
+    return fields
+
+
+def _example(summary: str, **value: Any) -> dict[str, Any]:
+    return {"summary": summary, "value": value}
+
+
+def _json(model: type[BaseModel], **examples: dict[str, Any]) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"application/json": {"schema": schema, "examples": examples}}
+
+
+_FORM: dict[str, Any] = {
+    "schema": {
+        "type": "object",
+        "anyOf": [{"required": [name]} for name in (*INPUTS, "queries")],
+        "properties": {
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "description": "A picture: JPEG, PNG or WebP, sent with a filename.",
+            },
+            **_as_texts(SearchRequest),
+        },
+    },
+    "examples": {
+        "file": _example("A picture as a file", file="(the bytes of photo.jpg)", limit=3),
+        "part": _example(
+            "A part of a picture", file="(the bytes of photo.jpg)", box="0.1,0.25,0.6,0.9"
+        ),
+        "filtered": _example(
+            "Among some products, with counts to narrow further by",
+            file="(the bytes of photo.jpg)",
+            filter="brand:halden,nordvik price:10..90 -availability:sold_out",
+            facets="brand,price",
+        ),
+    },
+}
+SEARCH_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "What to look for: a picture as a file (`curl -F file=@photo.jpg -F limit=3 "
+        "...`), as base64, by its id or URL; a product; words; a vector; a picture and words; or a "
+        "mix of them as `queries`. And which products may be found.",
+        "content": {
+            "multipart/form-data": _FORM,
+            **_json(
+                SearchRequest,
+                picture=_example("A picture as base64", image_base64=_PICTURE, limit=3),
+                data_uri=_example(
+                    "A picture as a data URI", image_base64=f"data:image/jpeg;base64,{_PICTURE}"
+                ),
+                again=_example(
+                    "A part of a picture that was sent before, among its category alone",
+                    image_id=_PICTURE_ID,
+                    box=[0.1, 0.25, 0.6, 0.9],
+                    category="auto",
+                ),
+                changed=_example("Like this, but red", image_id=_PICTURE_ID, text="red"),
+                product=_example("What looks like a product", product_id="demo-000123"),
+                words=_example("By words", text="navy blue shirt men"),
+                mixed=_example(
+                    "Like both pictures, and unlike a product",
+                    queries=[
+                        {"image_base64": _PICTURE},
+                        {"image_id": _PICTURE_ID, "weight": 0.5},
+                        {"product_id": "demo-000123", "weight": -0.3},
+                    ],
+                ),
+                filtered=_example(
+                    "Among some products, varied, with counts to narrow further by",
+                    image_base64=_PICTURE,
+                    filter=_FILTER,
+                    facets=["brand", "price"],
+                    diversity=0.3,
+                ),
+            ),
+        },
+    }
+}
+BATCH_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": _json(
+            BatchRequest,
+            several=_example(
+                "Three searches",
+                queries=[
+                    {"image_base64": _PICTURE, "limit": 3},
+                    {"text": "navy blue shirt men", "filter": "price:..90"},
+                    {"product_id": "demo-000123", "with_product": False},
+                ],
+            ),
+        ),
+    }
+}
+EMBEDDINGS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": _json(
+            EmbeddingsRequest,
+            both=_example(
+                "Words and a picture",
+                input=["navy blue shirt men", f"data:image/jpeg;base64,{_PICTURE}"],
+                model="vitrine-default",
+            ),
+        ),
+    }
+}
+SIMILAR_PARAMETERS: dict[str, Any] = {
+    "parameters": [
+        {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
+        for name, schema in _as_texts(OptionsIn).items()
+    ]
+}

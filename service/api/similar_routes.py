@@ -1,0 +1,43 @@
+"""`GET /v1/products/{id}/similar`: what looks like a product, for its page in the shop."""
+
+import asyncio
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from service.api.answering import shown
+from service.api.bodies import SIMILAR_PARAMETERS
+from service.api.limits import Admission
+from service.api.metrics import Metrics
+from service.api.openapi import problems
+from service.api.queries import AskedQuery, parse_options
+from service.api.schemas import SearchResponse
+from service.api.serving import Serving
+from service.pipeline.querying import LikeProduct, Query
+
+
+def make_similar_routes(serving: Serving, metrics: Metrics, admission: Admission) -> APIRouter:
+    """Build the route; it goes before that of a product, which would take `/similar` for an id."""
+    router = APIRouter(prefix="/v1")
+
+    @router.get(
+        "/products/{product_id:path}/similar",
+        summary="Products that look like one of the catalogue",
+        response_model=SearchResponse,
+        responses=problems(404, 422, 429, 503),
+        openapi_extra=SIMILAR_PARAMETERS,
+    )
+    async def similar(
+        request: Request, product_id: Annotated[str, Path(description="It may have slashes.")]
+    ) -> Response:
+        start = time.perf_counter()
+        query = AskedQuery.of(parse_options(request), Query.of(LikeProduct(product_id)))
+        with admission.admitted():
+            answer = await asyncio.get_running_loop().run_in_executor(
+                serving.searchers, serving.search.answer, query.ask
+            )
+        metrics.count_answer(answer)
+        return shown(request, answer, query, start)
+
+    return router

@@ -1,0 +1,142 @@
+"""Pictures to what the encoder makes of them, each looked at once.
+
+    bytes | id of a query picture | URL -> bytes -> kept for the next call
+        -> cached? | decode -> box -> preprocess -> one run of the batcher for all -> cached
+
+The id of a picture of the catalogue gives its stored vector, which has no heads.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from service.core.errors import ImageNotFoundError, InvalidQueryError, VitrineError
+from service.core.image import ImageLimits
+from service.core.keys import crop_id, image_digest
+from service.core.preprocess import decode_for, preprocess
+from service.core.types import Encoder, ImageFetcher, Pixels, Seen, StoredVectors
+from service.pipeline.batching import Batcher
+from service.pipeline.clock import Clock
+from service.pipeline.decoding import Decoding
+from service.pipeline.embedding_cache import EmbeddingCache
+from service.pipeline.outcome import attempt
+from service.pipeline.querying import AnyPicture, KnownPicture, LinkedPicture, Source
+from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A picture that was looked at; `cached` tells whether that was done before."""
+
+    image_id: str
+    seen: Seen
+    cached: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A picture that the encoder has yet to see; `key` is that of its part in the box."""
+
+    image_id: str
+    key: str
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Everything that looking at pictures needs; safe to call from several threads.
+
+    Attributes:
+        decoding: Turns at decoding, shared with the writes.
+        fetcher: Gets pictures behind URLs; None refuses them.
+    """
+
+    encoder: Encoder
+    batcher: Batcher
+    cache: EmbeddingCache
+    recent: RecentPictures
+    stored: StoredVectors
+    limits: ImageLimits
+    decoding: Decoding = field(default_factory=Decoding)
+    fetcher: ImageFetcher | None = None
+
+    def look(
+        self, pictures: Sequence[AnyPicture], clock: Clock
+    ) -> dict[Source, Look | VitrineError]:
+        """Look at pictures in one run of the encoder; what is wrong with one is of it alone."""
+        prepared = dict(zip(pictures, self._prepared(pictures, clock), strict=True))
+        waiting = {p.key: p for p in prepared.values() if isinstance(p, _Waiting)}
+        seen: dict[str, Seen] = {}
+        if waiting:
+            with clock.stage("embed"):
+                pixels = np.stack([each.pixels for each in waiting.values()])
+                seen = dict(zip(waiting, self.batcher.see(pixels), strict=True))
+        for key, each in seen.items():
+            self.cache.set(key, each)
+        return {
+            picture: Look(found.image_id, seen[found.key], cached=False)
+            if isinstance(found, _Waiting)
+            else found
+            for picture, found in prepared.items()
+        }
+
+    def _prepared(
+        self, pictures: Sequence[AnyPicture], clock: Clock
+    ) -> list[Look | _Waiting | VitrineError]:
+        if len(pictures) <= 1:
+            return [attempt(self._prepare, each, clock) for each in pictures]
+        with clock.stage("decode"), ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(lambda each: attempt(self._prepare, each, Clock()), pictures))
+
+    def _prepare(self, picture: AnyPicture, clock: Clock) -> Look | _Waiting:
+        if isinstance(picture, KnownPicture):
+            data = self.recent.find(picture.image_id)
+            if data is None:
+                return self._catalogued(picture, clock)
+        elif isinstance(picture, LinkedPicture):
+            with clock.stage("fetch"):
+                data = self._fetched(picture.url)
+        else:
+            data = picture.data
+        image_id = image_digest(data)
+        key = crop_id(image_id, picture.box)
+        with clock.stage("cached"):
+            seen = self.cache.get(key)
+        if seen is not None:
+            self.recent.keep(image_id, data)
+            return Look(image_id, seen)
+        del clock.milliseconds["cached"]
+        with clock.stage("decode"), self.decoding.turn():
+            spec = self.encoder.manifest.preprocess
+            pixels = preprocess(spec, decode_for(spec, data, self.limits, picture.box))
+        self.recent.keep(image_id, data)
+        return _Waiting(image_id, key, pixels)
+
+    def _catalogued(self, picture: KnownPicture, clock: Clock) -> Look:
+        """Raises ImageNotFoundError, or InvalidQueryError where a box needs the bytes."""
+        image_id, digest = picture.image_id, self.encoder.bundle_digest
+        with clock.stage("lookup"):
+            vector = self.stored.vectors([image_id], digest).get(image_id)
+        if vector is None:
+            raise ImageNotFoundError(
+                f"no picture {image_id[:80]!r}: query pictures are kept for "
+                f"{KEPT_SECONDS // 60} minutes, and it is none of the catalogue; send it again"
+            )
+        if picture.box:
+            raise InvalidQueryError(
+                f"picture {image_id!r} is of the catalogue, which keeps no original to cut a box "
+                "from: send the picture itself"
+            )
+        return Look(image_id, Seen(vector))
+
+    def _fetched(self, url: str) -> bytes:
+        if self.fetcher is None:
+            raise InvalidQueryError(
+                "this service fetches no `image_url`: send the picture as `file` or `image_base64`"
+            )
+        data = self.fetcher.fetch(url).data
+        assert data is not None  # nothing was said to be known
+        return data
