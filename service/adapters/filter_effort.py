@@ -22,20 +22,23 @@ _ROWS_A_STEP = 16
 """Reading so many rows takes as long as a graph takes for one more of efSearch (docs/scale.md)."""
 
 
-def times_harder(kept_near: NDArray[np.bool_], share: float, knobs: frozenset[str]) -> list[float]:
+def times_harder(kept_near: NDArray[np.bool_], share: float, ef_search: int | None) -> list[float]:
     """Return by how much to multiply the effort of n queries.
 
-    Lists cost less the more of them are looked into, for what is not kept is hardly read; a graph
-    costs more, so that it is raised by the geometric mean of what is kept nearby and in all.
+    Lists cost less the more of them are looked into, for what is not kept is hardly read. A graph
+    costs more; one that looks hard already, for its own sake, is raised by the geometric mean of
+    what is kept nearby and in all, and so far at least that it would pass the first rows kept.
 
     Args:
         kept_near: (n, m) which neighbours of each query are kept.
         share: Of all rows, that are kept.
-        knobs: Fields of a `SearchPoint` that the index heeds.
+        ef_search: Of a graph without a filter; None for lists.
     """
     near = (kept_near.sum(axis=1) + _PRIOR * share) / (kept_near.shape[1] + _PRIOR)
-    wanted = near if "nprobe" in knobs else np.sqrt(near * share)
-    return [float(times) for times in np.clip(1 / wanted, 1, _MOST)]
+    if ef_search is None:
+        return [float(times) for times in np.clip(1 / near, 1, _MOST)]
+    passed = min(ef_search, NEAR) / ef_search / near
+    return [float(times) for times in np.maximum(np.sqrt(1 / (near * share)), passed)]
 
 
 def harder(point: SearchPoint, times: float) -> SearchPoint:
