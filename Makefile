@@ -41,8 +41,8 @@ format: install-dev  ## Apply the formatter and the fixable lint rules.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: install-dev  ## Run the tests.
-	$(BIN)/python -m pytest -m "not gpu"
+test: install-dev  ## Run the tests, a file at a time on each of at most four cores.
+	$(BIN)/python -m pytest -m "not gpu" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: install-dev  ## Measure against the raw limits; JSON on stdout.
 	@$(BIN)/python -m bench
