@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service.adapters.sqlite_schema import MIGRATIONS
 from service.adapters.sqlite_store import SqliteStore
 from service.core.errors import StoreError
 from service.core.store import RunTotals, SeenRow, Write, Written
@@ -145,7 +146,7 @@ def test_a_file_brought_up_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
         with closing(sqlite3.connect(tmp_path / name)) as db:
             query = "SELECT type, name, sql FROM sqlite_master ORDER BY name"
             tables.append(db.execute(query).fetchall())
-            assert db.execute("PRAGMA user_version").fetchone() == (2,)
+            assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     old, new = tables
     assert old == new
