@@ -83,7 +83,7 @@ def _round(
     return statistics.median(served), statistics.median(direct)
 
 
-def _timed(block: list[bytes], call: Callable[[bytes], None]) -> list[float]:
+def _timed(block: list[bytes], call: Callable[[bytes], object]) -> list[float]:
     seconds = []
     for data in block:
         start = time.perf_counter()

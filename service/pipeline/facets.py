@@ -40,20 +40,25 @@ def count_facets(
 
 def _facet(fields: ProductFields, key: str, products: NDArray[np.int32]) -> Facet:
     found = fields.values(key, products)
-    lists = [v if isinstance(v, tuple) else (v,) for v in found if v is not None]
+    held = [value for value in found if value is not None]
+    # Counted as they are first: there are fewer values than products, and a field is of one kind.
+    counts: Counter[Scalar] = Counter()
+    for value in held:
+        if isinstance(value, tuple):
+            counts.update({_folded(each): each for each in reversed(value)}.values())
+        else:
+            counts[value] += 1
     spelled: dict[object, Scalar] = {}
-    counts: Counter[object] = Counter()
-    for values in lists:
-        folded = {_folded(value): value for value in reversed(values)}
-        for same, value in folded.items():
-            spelled.setdefault(same, value)
-        counts.update(folded.keys())
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], _order(spelled[pair[0]])))
+    folded: Counter[object] = Counter()
+    for each, count in counts.items():
+        spelled.setdefault(_folded(each), each)
+        folded[_folded(each)] += count
+    ordered = sorted(folded.items(), key=lambda pair: (-pair[1], _order(spelled[pair[0]])))
     commonest = tuple((_shown(spelled[same]), count) for same, count in ordered[:_MAX_VALUES])
-    numbers = [v for each in lists for v in each if isinstance(v, float)]
+    numbers = [value for value in counts if isinstance(value, float)]
     return Facet(
         values=commonest,
-        missing=len(found) - len(lists),
+        missing=len(found) - len(held),
         least=min(numbers, default=None),
         greatest=max(numbers, default=None),
     )
