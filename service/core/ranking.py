@@ -70,7 +70,7 @@ def collapse(hits: Sequence[Hit], vectors: Vectors, least_cosine: float) -> list
         before = np.array([*kept, *block], np.int64)
         close = vectors[block] @ vectors[before].T >= least_cosine
         close &= before < block[:, np.newaxis]
-        some = close.any(axis=1).tolist()  # most have none, and are kept
+        some: list[bool] = np.any(close, axis=1).tolist()  # most have none, and are kept
         for place in block.tolist():
             same = pictures.get(hits[place].image_id)
             if same is None and some[place - first]:
