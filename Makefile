@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching load \
+.PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching bench-options load \
         evaluate faults fuzz gpu-check clean
 
 help:  ## List the targets.
@@ -59,6 +59,9 @@ bench-index: install-dev $(VENV)/.bench  ## Measure indexes of ROWS="20000 ...";
 	  $(if $(PLOT),--plot $(PLOT))
 	@$(BIN)/python -m bench.reindex_unchanged
 	@$(BIN)/python -m bench.swap
+
+bench-options: install-dev  ## Measure what filters, facets, diversity and the like cost at 100,000 products.
+	@$(BIN)/python -m bench.options
 
 faults: install-dev  ## Kill the service and its commands ROUNDS=200 times while products are written.
 	VITRINE_FAULT_ROUNDS=$(or $(ROUNDS),200) VITRINE_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/faults

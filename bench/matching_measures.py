@@ -50,11 +50,12 @@ class Bench:
 def hits(queries: Photos, catalogue: Photos) -> list[list[Hit]]:
     """Return the nearest products of each query, best first."""
     images, items = catalogue.values("id").tolist(), catalogue.values("item").tolist()
+    numbers = np.unique(items, return_inverse=True)[1].astype(np.int32)
     found = []
     for vector in queries.vectors:
         cosines = catalogue.vectors @ vector
         nearest = np.argsort(-cosines, kind="stable")[:_DEPTH]
-        found.append(best_per_product(cosines[nearest], nearest, images, items))
+        found.append(best_per_product(cosines[nearest], nearest, numbers[nearest], images, items))
     return found
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,12 @@ def _round(
     direct: list[float] = []
     for first in range(0, len(pictures), _BLOCK):
         block = pictures[first : first + _BLOCK]
-        served += _timed(block, lambda data: _post(connection, data))
+        served += _timed(block, lambda data: post(connection, data))
         direct += _timed(block, lambda data: _search(encoder, snapshot, data))
     return statistics.median(served), statistics.median(direct)
 
 
-def _timed(block: list[bytes], call: Callable[[bytes], None]) -> list[float]:
+def _timed(block: list[bytes], call: Callable[[bytes], object]) -> list[float]:
     seconds = []
     for data in block:
         start = time.perf_counter()
@@ -98,10 +98,18 @@ def _search(encoder: Encoder, snapshot: Snapshot, data: bytes) -> None:
     snapshot.index.search(encoder.encode(pixels[np.newaxis]), 10)
 
 
-def _post(connection: socket.socket, data: bytes) -> None:
-    """Send one search and read the whole answer, with as little of our own work as can be."""
+def post(connection: socket.socket, data: bytes, fields: Mapping[str, str] | None = None) -> bytes:
+    """Send one search and return the whole answer, with as little of our own work as can be.
+
+    Raises:
+        RuntimeError: The service answered anything but 200, or nothing.
+    """
     boundary = uuid.uuid4().hex
-    part = (
+    part = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in (fields or {}).items()
+    )
+    part += (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="q.jpg"\r\n'
         "Content-Type: image/jpeg\r\n\r\n"
     )
@@ -119,9 +127,9 @@ def _post(connection: socket.socket, data: bytes) -> None:
     length = re.search(rb"content-length: (\d+)", head_received.lower())
     if not head_received.startswith(b"HTTP/1.1 200") or length is None:
         raise RuntimeError(f"the service answered {received[:300]!r}")
-    left = int(length[1]) - len(answer)
-    while left > 0:
-        left -= len(_received(connection))
+    while len(answer) < int(length[1]):
+        answer += _received(connection)
+    return answer
 
 
 def _received(connection: socket.socket) -> bytes:

@@ -14,7 +14,7 @@ from service.adapters.sqlite_store import SqliteStore
 from service.core.index_choice import IndexChoice
 from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest, Receipt
-from service.core.store import SeenRow
+from service.core.store import SeenRow, Write
 from service.core.types import Product, Vectors
 
 _BATCH, _CLUSTERS, _SPREAD = 1024, 500, 0.6
@@ -61,9 +61,22 @@ def build(data_dir: Path, bundle: BundleManifest, count: int, versions: int, kin
     store.close()
 
 
-def _batches(count: int, dim: int) -> Iterator[tuple[int, Vectors]]:
-    rng = np.random.default_rng(0)
-    centres = rng.normal(size=(_CLUSTERS, dim)).astype(np.float32)
+def write_live(store: SqliteStore, bundle: BundleManifest, count: int, writes: int) -> None:
+    """Write live, with a picture each: every other one a product of the `count`, the rest new."""
+    for first, vectors in _batches(writes, bundle.dim, seed=1):
+        numbers = range(first, first + len(vectors))
+        pictures = [image_id(count + n) for n in numbers]
+        products = [item(count + n if n % 2 else n) for n in numbers]
+        made = [
+            Write(each.id, each, image_ids=(picture,))
+            for each, picture in zip(products, pictures, strict=True)
+        ]
+        store.write(made, bundle_digest(bundle), dict(zip(pictures, vectors, strict=True)))
+
+
+def _batches(count: int, dim: int, seed: int = 0) -> Iterator[tuple[int, Vectors]]:
+    centres = np.random.default_rng(0).normal(size=(_CLUSTERS, dim)).astype(np.float32)
+    rng = np.random.default_rng((1, seed))
     for first in range(0, count, _BATCH):
         size = min(_BATCH, count - first)
         vectors = centres[rng.integers(_CLUSTERS, size=size)]

@@ -45,6 +45,10 @@ class Finder(Protocol):
         """Return (n, limit) scores and rows, best first by the finder's own measure."""
         ...
 
+    def read(self, queries: Vectors, limit: int, rows: NDArray[np.bool_]) -> Found | None:
+        """Return the nearest of the marked rows, each of which is read; None where it cannot."""
+        ...
+
 
 class FloatFinder:
     """Any float index of FAISS: a flat one, a graph, lists, and what is wrapped around these."""
@@ -61,6 +65,11 @@ class FloatFinder:
         self._plain: dict[SearchPoint, Any] = {}
         self.lists = int(base.nlist) if isinstance(base, faiss.IndexIVF) else 0
         self.lossy = not _keeps_floats(base)
+        # What a graph is over holds the vectors, and can be read without it.
+        graph = faiss.downcast_index(index)
+        self._storage: Any = None
+        if isinstance(graph, faiss.IndexHNSW) and not self.lossy:
+            self._storage = faiss.downcast_index(graph.storage)
 
     def __len__(self) -> int:
         """Vectors held."""
@@ -81,6 +90,16 @@ class FloatFinder:
         selector = None if rows is None else _untyped.IDSelectorBitmap(_bits(rows))
         parameters = self.parameters(point, selector)
         found: Found = self._index.search(queries, limit, params=parameters)
+        return found
+
+    def read(self, queries: Vectors, limit: int, rows: NDArray[np.bool_]) -> Found | None:
+        """Return (n, limit) inner products and rows, best first, of a graph's own vectors."""
+        if self._storage is None:
+            return None
+        faiss.omp_set_num_threads(1)
+        selector = _untyped.IDSelectorBitmap(_bits(rows))
+        chosen = _untyped.SearchParameters(sel=selector)
+        found: Found = self._storage.search(queries, limit, params=chosen)
         return found
 
     def parameters(self, point: SearchPoint, selector: faiss.IDSelector | None) -> Any:
@@ -121,6 +140,10 @@ class BinaryFinder:
         parameters = None if selector is None else _untyped.SearchParameters(sel=selector)
         distances, found = self._index.search(signs(queries), limit, params=parameters)
         return -distances.astype(np.float32), found
+
+    def read(self, queries: Vectors, limit: int, rows: NDArray[np.bool_]) -> Found | None:
+        """Return None: it keeps no more than signs."""
+        return None
 
 
 def signs(vectors: Vectors) -> NDArray[np.uint8]:

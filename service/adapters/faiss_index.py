@@ -29,6 +29,8 @@ EXACT_ROWS = 20_000
 """A filter that keeps no more rows is answered by reading them."""
 _UNASKED = 8
 """By how much more is looked, for what is kept, where codes alone are in question."""
+_PASSED_A_ROW = 150
+"""Rows that FAISS passes over in what a row takes to be read as half floats by NumPy."""
 _AGAIN = 4
 """By how much more is looked where too few rows were found."""
 
@@ -93,14 +95,14 @@ class FaissIndex:
         if not wanted or not n:  # FAISS asserts instead
             return np.empty((n, wanted), np.float32), np.empty((n, wanted), np.int64)
         if self._scans(wanted, kept) or (rows is not None and self.way(limit, kept) == "scan"):
-            return self._vectors.search(queries, wanted, rows)
+            return self._read(queries, wanted, rows, kept)
         if rows is None or not self._knobs:
             return self._fill(queries, wanted, self._point, rows, kept)
         similarities, found = np.empty((n, wanted), np.float32), np.empty((n, wanted), np.int64)
         for i, times in enumerate(self._times_harder(queries, rows, kept)):
             one, point = slice(i, i + 1), harder(self._point, times)
             if reading_is_less(point, kept):
-                similarities[one], found[one] = self._vectors.search(queries[one], wanted, rows)
+                similarities[one], found[one] = self._read(queries[one], wanted, rows, kept)
             else:
                 similarities[one], found[one] = self._fill(queries[one], wanted, point, rows, kept)
         return similarities, found
@@ -144,11 +146,26 @@ class FaissIndex:
             saw_all = point.ef_search is None and (point.nprobe or 0) >= self.lists
             point = harder(point, _AGAIN)
             if saw_all or reading_is_less(point, kept):
-                rest = self._vectors.search(queries[short], wanted, rows)
+                rest = self._read(queries[short], wanted, rows, kept)
             else:
                 rest = self._fill(queries[short], wanted, point, rows, kept)
             similarities[short], found[short] = rest
         return similarities, found
+
+    def _read(
+        self, queries: Vectors, wanted: int, rows: NDArray[np.bool_] | None, kept: int
+    ) -> Found:
+        """Read every marked row; FAISS does that in a fifth of the time, once it passed the rest.
+
+        It reads them again for each query, where several share what is read of the half floats.
+        """
+        read = None
+        if rows is not None and len(queries) == 1 and kept * _PASSED_A_ROW >= self._count:
+            read = self._finder.read(queries, wanted, rows)
+        if read is None:
+            return self._vectors.search(queries, wanted, rows)
+        similarities, found = read
+        return np.minimum(similarities, np.float32(1), out=similarities), found
 
     def _look(
         self, queries: Vectors, wanted: int, point: SearchPoint, rows: NDArray[np.bool_] | None

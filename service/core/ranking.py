@@ -11,37 +11,43 @@ from numpy.typing import NDArray
 
 from service.core.types import Hit, Vectors
 
+_BLOCK = 256
+"""Hits compared with those before them in one product of matrices."""
+
 
 def best_per_product(
     similarities: NDArray[np.float32],
     rows: NDArray[np.int64],
+    products: NDArray[np.int32],
     image_ids: Sequence[str],
     product_ids: Sequence[str],
+    limit: int | None = None,
 ) -> list[Hit]:
     """Fold one query's neighbours into products, best first.
 
     Args:
         similarities: (k,) cosines, falling.
         rows: (k,) row numbers; -1, FAISS's word for "no more", is skipped.
+        products: (k,) numbers of these rows' products.
         image_ids: Of every row of the index.
         product_ids: Of every row of the index.
+        limit: Hits wanted at most; None is all.
 
     Returns:
         A hit a product, in order of its best picture; `matched_images` counts its pictures among
         the k neighbours.
     """
-    first: dict[str, tuple[str, float, int]] = {}
-    matched: dict[str, int] = {}
-    for similarity, row in zip(similarities.tolist(), rows.tolist(), strict=True):
-        if row < 0:
-            continue
-        product = product_ids[row]
-        matched[product] = matched.get(product, 0) + 1
-        if product not in first:
-            first[product] = (image_ids[row], similarity, row)
+    real = np.flatnonzero(rows >= 0)
+    _, first, counts = np.unique(products[real], return_index=True, return_counts=True)
+    order = np.argsort(first)[:limit]
+    best = real[first[order]]
+    folded = zip(
+        rows[best].tolist(), similarities[best].tolist(), counts[order].tolist(), strict=True
+    )
+    # Only of the rows that are shown: reading an id is most of the work.
     return [
-        Hit(product, image, similarity, matched[product], row)
-        for product, (image, similarity, row) in first.items()
+        Hit(product_ids[row], image_ids[row], similarity, matched, row)
+        for row, similarity, matched in folded
     ]
 
 
@@ -59,20 +65,28 @@ def collapse(hits: Sequence[Hit], vectors: Vectors, least_cosine: float) -> list
     kept: list[int] = []
     duplicates: dict[int, list[str]] = {}
     pictures: dict[str, int] = {}
-    kept_vectors = np.empty_like(vectors)
-    for place, hit in enumerate(hits):
-        same = pictures.get(hit.image_id)
-        if same is None:
-            cosines = kept_vectors[: len(kept)] @ vectors[place]
-            close = np.flatnonzero(cosines >= least_cosine)
-            same = kept[close[0]] if len(close) else None
-        if same is not None:
-            duplicates[same].append(hit.product_id)
-            continue
-        kept_vectors[len(kept)] = vectors[place]
-        kept.append(place)
-        duplicates[place], pictures[hit.image_id] = [], place
-    return [replace(hits[place], duplicates=tuple(duplicates[place])) for place in kept]
+    for first in range(0, len(hits), _BLOCK):
+        block = np.arange(first, min(first + _BLOCK, len(hits)))
+        before = np.array([*kept, *block], np.int64)
+        close = vectors[block] @ vectors[before].T >= least_cosine
+        close &= before < block[:, np.newaxis]
+        some: list[bool] = np.any(close, axis=1).tolist()  # most have none, and are kept
+        for place in block.tolist():
+            same = pictures.get(hits[place].image_id)
+            if same is None and some[place - first]:
+                near = before[close[place - first]].tolist()
+                same = next((other for other in near if other in duplicates), None)
+            if same is not None:
+                duplicates[same].append(hits[place].product_id)
+                continue
+            kept.append(place)
+            duplicates[place], pictures[hits[place].image_id] = [], place
+    return [
+        replace(hits[place], duplicates=tuple(duplicates[place]))
+        if duplicates[place]
+        else hits[place]
+        for place in kept
+    ]
 
 
 def diversified(

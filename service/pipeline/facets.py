@@ -1,14 +1,14 @@
 """What there is to narrow a search by: how many of the candidates have which value of a field."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core.snapshot import ProductFields
-from service.core.types import Scalar
+from service.core.types import AttributeValue, Scalar
 
 _MAX_VALUES = 50
 
@@ -40,32 +40,38 @@ def count_facets(
 
 def _facet(fields: ProductFields, key: str, products: NDArray[np.int32]) -> Facet:
     found = fields.values(key, products)
-    lists = [v if isinstance(v, tuple) else (v,) for v in found if v is not None]
-    spelled: dict[object, Scalar] = {}
-    counts: Counter[object] = Counter()
-    for values in lists:
-        folded = {_folded(value): value for value in reversed(values)}
-        for same, value in folded.items():
-            spelled.setdefault(same, value)
-        counts.update(folded.keys())
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], _order(spelled[pair[0]])))
-    commonest = tuple((_shown(spelled[same]), count) for same, count in ordered[:_MAX_VALUES])
-    numbers = [v for each in lists for v in each if isinstance(v, float)]
+    held = [value for value in found if value is not None]
+    # Counted as they are spelled first: there are fewer values than products.
+    counts = Counter(_once_each(held))
+    spelled: dict[Scalar, Scalar] = {}
+    folded: Counter[Scalar] = Counter()
+    for value, count in counts.items():
+        same = _folded(value)
+        spelled.setdefault(same, value)
+        folded[same] += count
+    # A field is of one kind, so that its values compare, and no 1 is taken for true.
+    ordered = sorted((-count, spelled[same]) for same, count in folded.items())
+    numbers = [value for value in counts if isinstance(value, float)]
     return Facet(
-        values=commonest,
-        missing=len(found) - len(lists),
+        values=tuple((_shown(value), -less) for less, value in ordered[:_MAX_VALUES]),
+        missing=len(found) - len(held),
         least=min(numbers, default=None),
         greatest=max(numbers, default=None),
     )
 
 
-def _folded(value: Scalar) -> object:
-    """A value as filters compare it; the type keeps 1 and true apart."""
-    return type(value), value.lower() if isinstance(value, str) else value
+def _once_each(held: Sequence[AttributeValue]) -> Iterator[Scalar]:
+    """Yield the values, of a list those that differ, as they are spelled first."""
+    for value in held:
+        if isinstance(value, tuple):
+            yield from {_folded(each): each for each in reversed(value)}.values()
+        else:
+            yield value
 
 
-def _order(value: Scalar) -> tuple[float, str]:
-    return (0.0, value) if isinstance(value, str) else (float(value), "")
+def _folded(value: Scalar) -> Scalar:
+    """A value as filters compare it."""
+    return value.lower() if isinstance(value, str) else value
 
 
 def _shown(value: Scalar) -> Scalar:

@@ -68,6 +68,7 @@ class Filtering:
         self._lock = Lock()
         self._base: Snapshot | None = None
         self._judged: OrderedDict[Filter, _Judged] = OrderedDict()
+        self._bytes = 0
 
     def kept(self, view: LiveView, wanted: Filter) -> Kept:
         """Return what the filter leaves of the view; raises InvalidFilterError."""
@@ -76,6 +77,7 @@ class Filtering:
             if self._base is not base:
                 self._base = base
                 self._judged.clear()
+                self._bytes = 0
             known = self._judged.get(wanted)
             if known is not None:
                 self._judged.move_to_end(wanted)
@@ -84,14 +86,17 @@ class Filtering:
         made = _judge(view, wanted, known)
         with self._lock:
             if self._base is base:
-                self._judged[wanted] = made
-                self._judged.move_to_end(wanted)
-            while len(self._judged) > 1 and self._bytes() > self._max_bytes:
-                self._judged.popitem(last=False)
+                self._remember(wanted, made)
         return made.kept
 
-    def _bytes(self) -> int:
-        return sum(judged.nbytes for judged in self._judged.values())
+    def _remember(self, wanted: Filter, made: _Judged) -> None:
+        """Put it last, and forget the first beyond the bound; counted, since they may be many."""
+        before = self._judged.pop(wanted, None)
+        self._judged[wanted] = made
+        self._bytes += made.nbytes - (before.nbytes if before else 0)
+        while len(self._judged) > 1 and self._bytes > self._max_bytes:
+            _, gone = self._judged.popitem(last=False)
+            self._bytes -= gone.nbytes
 
 
 def _judge(view: LiveView, wanted: Filter, known: _Judged | None) -> _Judged:

@@ -10,9 +10,8 @@ Queries that come together share one snapshot and one run of the encoder; each f
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from service.core.errors import VitrineError
+from service.core.filter_match import check_known
 from service.core.filters import Filter
 from service.core.manifest import SnapshotManifest
 from service.core.matching import Match, confidence, match_of
@@ -150,7 +149,7 @@ class Search:
     def _planned(self, snapshot: LiveView, ask: Ask) -> "_Planned":
         clock, options = Clock(), ask.options
         for key in options.facets:
-            snapshot.fields.values(key, np.empty(0, np.int32))  # raises where there is none
+            check_known(key, snapshot.fields.kinds())
         if not options.filter:
             return _Planned(ask, None, clock)
         with clock.stage("filter"):

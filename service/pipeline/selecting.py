@@ -145,9 +145,11 @@ def _nearest(
     while rows:
         found = snapshot.index.search(vector[np.newaxis], min(wanted, rows), marked)
         (similarities,), (numbers,) = found
-        hits = best_per_product(similarities, numbers, snapshot.image_ids, snapshot.product_ids)
+        products = snapshot.product_rows[numbers]
+        images, ids = snapshot.image_ids, snapshot.product_ids
+        hits = best_per_product(similarities, numbers, products, images, ids, limit)
         if len(hits) >= limit or wanted >= rows:
-            return hits[:limit], wanted
+            return hits, wanted
         wanted *= 4
     return [], 0
 

@@ -101,14 +101,29 @@ def test_of_what_collapse_keeps_no_two_are_near_and_what_it_drops_is(least: floa
     )
 
 
-def test_the_best_picture_stands_for_its_product() -> None:
+def test_more_hits_than_are_compared_at_once_collapse_as_a_few_do() -> None:
+    vectors = unit(300, 5)
+    vectors = np.concatenate([vectors, vectors[::-1], unit(1, 6), vectors[:7]])
+    hits = [Hit(f"p{i}", f"picture {i}", 1 - i / 1000, 1, i) for i in range(len(vectors))]
+    kept = collapse(hits, vectors, 0.999)
+    assert [hit.row for hit in kept] == [*range(300), 600]
+    assert kept[0].duplicates == ("p599", "p601")
+    assert kept[299].duplicates == ("p300",)
+    assert kept[300].duplicates == ()
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_the_best_picture_stands_for_its_product(limit: int | None) -> None:
     hits = best_per_product(
         np.array([0.9, 0.8, 0.7, 0.0], np.float32),
         np.array([2, 0, 1, -1]),
+        np.array([1, 0, 1, 1], np.int32),
         ["x", "y", "z"],
-        ["p", "q", "p"],
+        ["q", "p", "p"],
+        limit,
     )
     assert [(h.product_id, h.image_id, h.matched_images, h.row) for h in hits] == [
         ("p", "z", 2, 2),
-        ("q", "y", 1, 1),
-    ]
+        ("q", "x", 1, 0),
+    ][:limit]
+    assert [h.similarity for h in hits] == pytest.approx([0.9, 0.8][:limit])
