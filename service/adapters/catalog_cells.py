@@ -38,6 +38,7 @@ _SYMBOLS: Mapping[str, str] = {
 }
 _PRICE = re.compile(r"(?P<before>[^\d+-]*)(?P<number>\d[\d.,'’\s]{0,30})(?P<after>[^\d]*)")  # noqa: RUF001
 _CODE = re.compile(r"[A-Za-z]{3}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
 
 
@@ -112,8 +113,8 @@ def moment(cell: object) -> datetime | None:
 def image_refs(cell: object, folder: Path) -> list[ImageRef]:
     """Return the pictures a cell stands for, none for an empty one.
 
-    A cell is bytes, an http(s) URL, a path (relative ones start at `folder`), the
-    `{bytes, path}` of Hugging Face datasets, or a list of these.
+    A cell is bytes, a URL (those but http and https will fail to be fetched), a path (relative
+    ones start at `folder`), the `{bytes, path}` of Hugging Face datasets, or a list of these.
 
     Raises:
         ValueError: the cell is something else.
@@ -138,7 +139,7 @@ def image_refs(cell: object, folder: Path) -> list[ImageRef]:
 
 
 def _located(place: str, folder: Path) -> list[ImageRef]:
-    if place.lower().startswith(("http://", "https://")):
+    if _URL.match(place):
         return [ImageRef(url=place)]
     return [ImageRef(path=folder / place)] if place else []
 

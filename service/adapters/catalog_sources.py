@@ -1,43 +1,56 @@
 """A shop's catalogue, from whatever file or folder it is in.
 
-    path -> open_source -> Parquet | CSV | JSONL | folder of pictures -> CatalogRow, streamed
+    path -> open_source -> Parquet | CSV, feed | JSONL | folder of pictures -> CatalogRow, streamed
 
-`open_source` looks at what is there and chooses; the formats of the standard library are here.
+`open_source` looks at what is there and chooses; JSONL is here.
 """
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 from service.adapters.catalog_columns import plan_columns, rows_of
+from service.adapters.catalog_csv import reading
 from service.adapters.catalog_folder import IMAGE_SUFFIXES, ImageFolder, visible_files
+from service.adapters.catalog_formats import CatalogFormat, open_csv
 from service.adapters.catalog_parquet import ParquetSource
 from service.core.errors import CatalogSourceError
 from service.core.types import CatalogRow, CatalogSource
 
 ACCEPTED = (
-    "a .parquet, .csv, .tsv, .jsonl or .ndjson file, a folder of pictures, "
+    "a .parquet, .csv, .tsv, .jsonl or .ndjson file, a feed in .txt, a folder of pictures, "
     "or a folder of .parquet files"
 )
+_SEPARATED = (".csv", ".tsv", ".txt")
 
 
-def open_source(path: Path, *, columns: Mapping[str, str]) -> CatalogSource:
-    """Open the catalogue at `path`; `columns` maps fields of ours to columns of the source.
+def open_source(
+    path: Path, *, columns: Mapping[str, str], layout: CatalogFormat = CatalogFormat.AUTO
+) -> CatalogSource:
+    """Open the catalogue at `path`.
+
+    Args:
+        path: A file or a folder.
+        columns: Columns of the source by fields of ours.
+        layout: Whose columns a file of separated values has.
 
     Raises:
         CatalogSourceError: there is nothing there that Vitrine reads, or a column is missing.
     """
+    suffix = path.suffix.lower()
+    if layout is not CatalogFormat.AUTO and (path.is_dir() or suffix not in _SEPARATED):
+        raise CatalogSourceError(
+            f"{path}: --format {layout} is for files of separated values ({', '.join(_SEPARATED)})"
+        )
     if path.is_dir():
         return _open_folder(path, columns)
     if not path.exists():
         raise CatalogSourceError(f"{path}: does not exist; a catalogue is {ACCEPTED}")
-    match path.suffix.lower():
+    if suffix in _SEPARATED:
+        return open_csv(path, columns, layout)
+    match suffix:
         case ".parquet":
             return ParquetSource([path], columns)
-        case ".csv" | ".tsv":
-            return CsvSource(path, columns)
         case ".jsonl" | ".ndjson":
             return JsonlSource(path, columns)
     raise CatalogSourceError(f"{path}: unknown kind of file; a catalogue is {ACCEPTED}")
@@ -64,56 +77,6 @@ def _open_folder(folder: Path, columns: Mapping[str, str]) -> CatalogSource:
             f"{folder}: a folder of pictures has no columns to map ({', '.join(columns)})"
         )
     return ImageFolder(folder, pictures)
-
-
-class CsvSource:
-    """A CSV (comma, semicolon or tab) or TSV file in UTF-8 with a header; cells are text."""
-
-    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
-        """Read the header; raises CatalogSourceError."""
-        self._path = path
-        with _reading(path), path.open(encoding="utf-8-sig", newline="") as file:
-            first_line = next((line for line in file if line.strip()), "")
-        tabs = path.suffix.lower() == ".tsv"
-        self._delimiter = "\t" if tabs else max(",;\t", key=first_line.count)
-        _, header = next(self._lines(), (0, []))
-        self._header = [name.strip() for name in header]
-        self._plan = plan_columns([name for name in self._header if name], columns, path)
-
-    @property
-    def total(self) -> int | None:
-        """Unknown before the file has been read."""
-        return None
-
-    @property
-    def dated(self) -> bool:
-        """Whether a column says when a row last changed."""
-        return self._plan.dated
-
-    def rows(self) -> Iterator[CatalogRow]:
-        """Yield every row in order, several pictures in a cell apart at `|`."""
-        lines = self._lines()
-        next(lines, None)
-        for number, values in lines:
-            where = f"{self._path}, line {number}"
-            if any(values[len(self._header) :]):
-                raise CatalogSourceError(
-                    f"{where}: {len(values)} cells under {len(self._header)} columns"
-                )
-            record = dict(zip(self._header, values, strict=False))
-            yield from rows_of(
-                record, self._plan, folder=self._path.parent, where=where, separator="|"
-            )
-
-    def _lines(self) -> Iterator[tuple[int, list[str]]]:
-        with _reading(self._path), self._path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=self._delimiter, strict=True)
-            try:
-                for values in reader:
-                    if any(values):
-                        yield reader.line_num, values
-            except csv.Error as exc:
-                raise CatalogSourceError(f"{self._path}, line {reader.line_num}: {exc}") from exc
 
 
 class JsonlSource:
@@ -144,7 +107,7 @@ class JsonlSource:
             yield from rows_of(record, self._plan, folder=self._path.parent, where=where)
 
     def _records(self) -> Iterator[tuple[int, dict[str, object]]]:
-        with _reading(self._path), self._path.open("rb") as file:
+        with reading(self._path), self._path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
@@ -165,13 +128,3 @@ def _loads(line: bytes) -> object:
     text = json.dumps(record, ensure_ascii=False)
     whole: object = json.loads(text.encode("utf-8", "replace"))
     return whole
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except UnicodeDecodeError as exc:
-        raise CatalogSourceError(f"{path}: not UTF-8 text ({exc}); save it as UTF-8") from exc
-    except OSError as exc:
-        raise CatalogSourceError(f"{path}: cannot be read: {exc.strerror or exc}") from exc

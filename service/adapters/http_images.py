@@ -117,7 +117,7 @@ class HttpImageFetcher:
         except httpx.TimeoutException as exc:
             raise FetchError("timed out") from exc
         except httpx.UnsupportedProtocol as exc:
-            raise FetchError("neither http nor https") from exc
+            raise FetchError(_unspoken(url)) from exc
         except httpx.ConnectError as exc:
             raise _PassingError(f"could not connect: {exc}") from exc
         except (httpx.NetworkError, httpx.RemoteProtocolError) as exc:
@@ -169,6 +169,12 @@ class HttpImageFetcher:
                 raise FetchError(said)
         passing = response.is_server_error or response.status_code in _ASKS_FOR_PATIENCE
         raise (_PassingError if passing else FetchError)(said)
+
+
+def _unspoken(url: str) -> str:
+    if url.lower().startswith("gs://"):
+        return "gs:// cannot be downloaded: name an https:// URL, or the path of a copy, instead"
+    return "neither http nor https"
 
 
 def _conditions(known: Validators) -> dict[str, str]:

@@ -56,7 +56,7 @@ def stored_products(
     )
     return {
         row[0]: StoredProduct(
-            product=_product(row),
+            product=product_of(row),
             image_ids=tuple(row[11].lower().split(",")) if row[11] else (),
             updated_at=row[9],
             revision=row[10],
@@ -149,7 +149,8 @@ def log_puts(db: Connection, product_ids: Sequence[str]) -> tuple[dict[str, int]
     return revisions, at
 
 
-def _product(row: tuple[Any, ...]) -> Product:
+def product_of(row: Sequence[Any]) -> Product:
+    """Return the product of `FIELDS`, and whatever comes after them."""
     id_, title, category, brand, price, currency, availability, url, attributes = row[:9]
     return Product(
         id=id_,

@@ -1,6 +1,7 @@
 """The tables of the catalogue, as the migrations that made them.
 
 products -> product_images -> embeddings by (bundle, image)     changes: a number for every write
+requests: what was answered to writes that may come again
 
 `number` is the order of insertion. `revision` is the number of a product's last change. The numbers
 are never given twice, also where the log of changes was cut short: AUTOINCREMENT sees to it.
@@ -58,4 +59,17 @@ CREATE TABLE downloads (
 );
 """
 
-MIGRATIONS = (_FIRST, _REVISIONS)
+# What was answered to writes that may be sent again.
+_REQUESTS = """
+CREATE TABLE requests (
+    key TEXT NOT NULL PRIMARY KEY,
+    digest TEXT NOT NULL,
+    at TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    stored TEXT NOT NULL
+);
+CREATE INDEX requests_by_time ON requests (at);
+"""
+
+MIGRATIONS = (_FIRST, _REVISIONS, _REQUESTS)

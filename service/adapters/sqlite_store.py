@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from service.adapters.sqlite_differences import known_downloads
 from service.adapters.sqlite_file import SqliteFile
+from service.adapters.sqlite_requests import recalled
 from service.adapters.sqlite_rows import BUNDLE, keep_vectors
 from service.adapters.sqlite_runs import SqliteRun
 from service.adapters.sqlite_schema import MIGRATIONS
 from service.adapters.sqlite_vectors import read_vectors
 from service.adapters.sqlite_view import SqliteView
 from service.adapters.sqlite_writes import apply
-from service.core.store import KnownDownload, Replay, Write, WriteResult
+from service.core.errors import RequestKeyError
+from service.core.idempotency import RequestKey
+from service.core.store import KnownDownload, Replay, Write, WriteResult, Written
 from service.core.types import StoredProduct
 
 _FORGOTTEN_AT_ONCE = 10_000
@@ -46,6 +49,14 @@ class SqliteStore:
         with self._file.writing() as db:
             keep_vectors(db, bundle_digest, vectors)
             return [apply(db, write) for write in writes]
+
+    def recalled(self, key: RequestKey) -> Written | None:
+        """Return what came of a request that was done; raises RequestKeyError."""
+        with self._file.reading() as db:
+            done = recalled(db, key)
+        if isinstance(done, RequestKeyError):
+            raise done
+        return done
 
     def replay(self, after: int, bundle_digest: str) -> Replay:
         """Return what a snapshot built at sequence `after` lacks."""

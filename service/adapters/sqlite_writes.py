@@ -1,10 +1,12 @@
 """Live writes of products, one by one inside the writer's transaction.
 
-Write -> as it is now, as expected? -> products, product_images -> a change -> Written | an error
+Write -> done before? -> as it is now, as expected? -> products, product_images -> a change
+      -> Written | an error
 """
 
 from sqlite3 import Connection
 
+from service.adapters.sqlite_requests import recalled, remember
 from service.adapters.sqlite_rows import (
     LISTED,
     append_images,
@@ -22,14 +24,25 @@ from service.core.types import StoredProduct
 
 
 def apply(db: Connection, write: Write) -> WriteResult:
-    """Write one product, and say what came of it."""
+    """Write one product, unless that was done before, and say what came of it."""
+    if write.key is None:
+        return _applied(db, write, now())
+    if done := recalled(db, write.key):
+        return done
+    at = now()
+    made = _applied(db, write, at)
+    if isinstance(made, Written):
+        remember(db, write.key, made, at)
+    return made
+
+
+def _applied(db: Connection, write: Write, at: str) -> WriteResult:
     id_ = write.product_id
     before = stored_products(db, "WHERE id = ?", (id_,)).get(id_)
     if before is None and write.product is None:
         return ProductNotFoundError(f"there is no product {id_!r}")
     if write.expected is not None and write.expected != (before.revision if before else 0):
         return RevisionError(_conflict(write, before))
-    at = now()
     if write.product is None:
         delete_products(db, [id_])
         (revision,) = log(db, [id_], "delete", "live", at)

@@ -24,6 +24,7 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.InvalidFilterError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ProductNotFoundError: HTTPStatus.NOT_FOUND,
     errors.RevisionError: HTTPStatus.PRECONDITION_FAILED,
+    errors.RequestKeyError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ImageNotFoundError: HTTPStatus.NOT_FOUND,
     errors.CatalogSourceError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.FetchError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -45,7 +46,7 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
 }
 _CLIENT_GONE = 499  # As nginx has it: the caller hung up before the body was whole.
 _RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS: "1", HTTPStatus.SERVICE_UNAVAILABLE: "5"}
-_HTTP_CODES = {
+HTTP_CODES = {
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large",
@@ -138,7 +139,7 @@ async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse
 async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
     status = HTTPStatus(exc.status_code)
-    code = _HTTP_CODES.get(status, "invalid_request")
+    code = HTTP_CODES.get(status, "invalid_request")
     response = problem(request, status, code, _HTTP_DETAILS.get(status, str(exc.detail)))
     response.headers.update(exc.headers or {})
     return response

@@ -43,10 +43,15 @@ ETAG: dict[str, Any] = {
 IF_NONE_MATCH = {
     "parameters": [_header("If-None-Match", "ETags; 304 where the product is at one of them.")]
 }
-IF_MATCH = {
+WRITE_HEADERS = {
     "parameters": [
         _header("If-Match", "ETags, or `*`: 412 where the product is at none of them."),
         _header("If-None-Match", "`*`: 412 where the product exists."),
+        _header(
+            "Idempotency-Key",
+            "Any text of its own: for 24 hours the same request with it is answered as it was, "
+            "and done once; another one with it is a 422.",
+        ),
     ]
 }
 PUT_BODY = _body("ProductIn", PRODUCT, "application/json")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from service.api.bulk import Bulk
 from service.api.bulk_stream import MEDIA_TYPE, BulkResponse
 from service.api.conditions import etag, expected_revision, unchanged
+from service.api.idempotency import request_key
 from service.api.limits import Admission
 from service.api.metrics import Metrics
 from service.api.openapi import problems
@@ -18,10 +20,10 @@ from service.api.product_body import check_media_type, read_patch, read_put
 from service.api.product_openapi import (
     BULK,
     ETAG,
-    IF_MATCH,
     IF_NONE_MATCH,
     PATCH_BODY,
     PUT_BODY,
+    WRITE_HEADERS,
 )
 from service.api.schemas import MAX_LIMIT, ProductOut, ProductsOut
 from service.api.serving import Serving
@@ -96,8 +98,11 @@ def _writing(serving: Serving, admission: Admission, max_body_bytes: int) -> API
         with admission.admitted():
             body = await request.body()
             return await asyncio.get_running_loop().run_in_executor(
-                serving.writers, lambda: _answer(serving.writing.one(read(body)))
+                serving.writers, lambda: _answer(serving.writing.one(keyed(request, body, read)))
             )
+
+    def keyed(request: Request, body: bytes, read: Callable[[bytes], Operation]) -> Operation:
+        return replace(read(body), key=request_key(request, body))
 
     def expected(request: Request, product_id: str) -> int | None:
         return expected_revision(request.headers, serving.store, product_id)
@@ -111,7 +116,7 @@ def _writing(serving: Serving, admission: Admission, max_body_bytes: int) -> API
             201: {"description": "It is new.", "model": ProductOut, **ETAG},
             **problems(412, 413, 415, 422, 429, 503),
         },
-        openapi_extra={**PUT_BODY, **IF_MATCH},
+        openapi_extra={**PUT_BODY, **WRITE_HEADERS},
     )
     async def put_product(product_id: str, request: Request) -> Response:
         check_media_type(request, "application/json")
@@ -124,7 +129,7 @@ def _writing(serving: Serving, admission: Admission, max_body_bytes: int) -> API
         summary="Change some of a product",
         response_model=ProductOut,
         responses={200: ETAG, **problems(404, 412, 413, 415, 422, 429, 503)},
-        openapi_extra={**PATCH_BODY, **IF_MATCH},
+        openapi_extra={**PATCH_BODY, **WRITE_HEADERS},
     )
     async def patch_product(product_id: str, request: Request) -> Response:
         check_media_type(request, "application/merge-patch+json", "application/json")
@@ -138,7 +143,7 @@ def _writing(serving: Serving, admission: Admission, max_body_bytes: int) -> API
         status_code=204,
         response_class=Response,
         responses=problems(404, 412, 422, 429, 503),
-        openapi_extra=IF_MATCH,
+        openapi_extra=WRITE_HEADERS,
     )
     async def delete_product(product_id: str, request: Request) -> Response:
         return await write(request, lambda _: Delete(product_id, expected(request, product_id)))

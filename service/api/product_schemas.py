@@ -24,8 +24,8 @@ from service.core.product_patch import MAX_ATTRIBUTES, ProductPatch
 from service.core.types import FIELDS, AttributeValue, Product, Scalar
 from service.pipeline.pictures import Picture
 
-_MAX_IMAGES = 50
-_MAX_VALUES = 200
+MAX_IMAGES = 50
+MAX_VALUES = 200
 _MAX_TEXT = 5000
 _LARGEST_WHOLE = 2**53
 """Beyond it a number is not the same as a float, which is how filters compare."""
@@ -46,8 +46,8 @@ def _attribute_name(name: str) -> str:
 def _attribute(value: object) -> AttributeValue:
     if not isinstance(value, list):
         return _scalar(value)
-    if len(value) > _MAX_VALUES:
-        raise ValueError(f"{len(value)} values; at most {_MAX_VALUES} fit")
+    if len(value) > MAX_VALUES:
+        raise ValueError(f"{len(value)} values; at most {MAX_VALUES} fit")
     return tuple(_scalar(each) for each in value)
 
 
@@ -65,7 +65,7 @@ def _scalar(value: object) -> Scalar:
 
 _SCALARS: list[Any] = [{"type": name} for name in ("string", "number", "boolean")]
 _ATTRIBUTE_SCHEMA = {
-    "anyOf": [*_SCALARS, {"type": "array", "items": {"anyOf": _SCALARS}, "maxItems": _MAX_VALUES}]
+    "anyOf": [*_SCALARS, {"type": "array", "items": {"anyOf": _SCALARS}, "maxItems": MAX_VALUES}]
 }
 ProductId = Annotated[
     str, StringConstraints(min_length=1, max_length=512), AfterValidator(_printable)
@@ -138,7 +138,7 @@ class ProductIn(_Strict):
         description="Anything else to filter by; each a text, number, boolean or a list of these.",
     )
     images: list[ImageIn] = Field(
-        default=[], max_length=_MAX_IMAGES, description="All of them, the main one first."
+        default=[], max_length=MAX_IMAGES, description="All of them, the main one first."
     )
     updated_at: str | None = Field(default=None, description="Ignored.", max_length=100)
 
@@ -171,7 +171,7 @@ class ProductPatchIn(_Strict):
         description="Merged by name; null removes one, or all of them.",
     )
     images: list[ImageIn] | None = Field(
-        default=None, max_length=_MAX_IMAGES, description="In place of all there were."
+        default=None, max_length=MAX_IMAGES, description="In place of all there were."
     )
     updated_at: str | None = Field(default=None, description="Ignored.", max_length=100)
 

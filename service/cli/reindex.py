@@ -19,6 +19,7 @@ from rich.table import Table
 
 from service.adapters.catalog_cells import moment
 from service.adapters.catalog_columns import parse_mapping
+from service.adapters.catalog_formats import CatalogFormat
 from service.adapters.catalog_sources import open_source
 from service.adapters.run_records import as_json as report_as_json
 from service.cli.options import (
@@ -55,6 +56,14 @@ def reindex(
         list[str] | None,
         typer.Option("--map", help="FIELD=COLUMN, e.g. title=productDisplayName; repeatable."),
     ] = None,
+    layout: Annotated[
+        CatalogFormat,
+        typer.Option(
+            "--format",
+            help="Columns of a CSV: Product Search's (google), Merchant Center's (merchant), "
+            "Shopify's, or the shop's own (plain); auto looks at the first line.",
+        ),
+    ] = CatalogFormat.AUTO,
     max_failed: Annotated[
         str, typer.Option(help="Share of pictures that may fail, as 1% or 0.01.")
     ] = "1%",
@@ -110,7 +119,7 @@ def reindex(
         index=IndexChoice(settings.index, target_recall, centralize),
         gate=gate_options(min_coverage, golden, min_golden),
     )
-    catalog = open_source(source, columns=parse_mapping(columns or []))
+    catalog = open_source(source, columns=parse_mapping(columns or []), layout=layout)
     try:
         report = run_reindex(settings, catalog, options)
     except ReindexFailedError as exc:

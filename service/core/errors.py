@@ -9,6 +9,7 @@
     │   └── InvalidFilterError         a filter that is malformed, or asks of fields there are not
     ├── ProductNotFoundError
     ├── RevisionError                a product is not at the revision that a write expected
+    ├── RequestKeyError              a key of a write came with another request before
     ├── ImageNotFoundError
     ├── CatalogSourceError           a source that cannot be read, or lacks a column
     ├── FetchError                   an image URL that could not be downloaded
@@ -89,6 +90,12 @@ class RevisionError(VitrineError):
     """A product was written by someone else since the caller read it."""
 
     code = "revision_conflict"
+
+
+class RequestKeyError(VitrineError):
+    """An Idempotency-Key came with another request before."""
+
+    code = "idempotency_conflict"
 
 
 class ImageNotFoundError(VitrineError):

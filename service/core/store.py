@@ -18,7 +18,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.errors import ProductNotFoundError, RevisionError
+from service.core.errors import ProductNotFoundError, RequestKeyError, RevisionError
+from service.core.idempotency import RequestKey
 from service.core.types import Product, StoredProduct, Thumbnail, Validators, Vectors
 
 
@@ -77,12 +78,14 @@ class Write:
         product: As it shall be; None deletes it.
         image_ids: All its pictures, in order; None leaves those it has.
         expected: Revision that it must have, 0 that it must not exist yet; None is any.
+        key: Where the request may come again, what it is known by.
     """
 
     product_id: str
     product: Product | None
     image_ids: tuple[str, ...] | None = None
     expected: int | None = None
+    key: RequestKey | None = None
 
     def __post_init__(self) -> None:
         """Refuse a product under another's id."""
@@ -105,7 +108,7 @@ class Written:
     created: bool
 
 
-WriteResult: TypeAlias = Written | RevisionError | ProductNotFoundError
+WriteResult: TypeAlias = Written | RevisionError | ProductNotFoundError | RequestKeyError
 """An error is of one write alone; the others of its batch are durable."""
 
 
@@ -215,7 +218,12 @@ class ProductStore(Protocol):
 
         Returns:
             One result a write, in order; a later write of the same product sees the earlier.
+            A write whose key was done before is not done again: its result is that of then.
         """
+        ...
+
+    def recalled(self, key: RequestKey) -> Written | None:
+        """Return what came of a request that was done; raises RequestKeyError."""
         ...
 
     def replay(self, after: int, bundle_digest: str) -> Replay:

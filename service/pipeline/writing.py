@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from service.core.errors import InvalidQueryError, ProductNotFoundError, RevisionError, VitrineError
+from service.core.idempotency import RequestKey
 from service.core.product_patch import ProductPatch
 from service.core.store import ProductStore, ThumbnailStore, Write, Written
 from service.core.types import Product, StoredProduct
@@ -32,6 +33,7 @@ class Put:
     product: Product
     pictures: tuple[Picture, ...] = ()
     expected: int | None = None
+    key: RequestKey | None = None
 
     @property
     def product_id(self) -> str:
@@ -47,6 +49,7 @@ class Patch:
     change: ProductPatch
     pictures: tuple[Picture, ...] | None = None
     expected: int | None = None
+    key: RequestKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,12 @@ class Delete:
 
     product_id: str
     expected: int | None = None
+    key: RequestKey | None = None
 
 
 Operation: TypeAlias = Put | Patch | Delete
-"""`expected` is the revision that the product must have, `ABSENT`, `EXISTING`, or None for any."""
+"""`expected` is the revision that the product must have, `ABSENT`, `EXISTING`, or None for any;
+`key` is what a request is known by that may come again."""
 _AllMade: TypeAlias = Mapping[Picture, Made | PictureError]
 
 
@@ -81,7 +86,7 @@ class Writing:
     bundle_digest: str
 
     def one(self, operation: Operation) -> Written:
-        """Do one.
+        """Do one, unless it was done before: then what came of it is told again.
 
         Raises:
             InvalidImageError: A picture is not accepted; the message says which.
@@ -89,8 +94,12 @@ class Writing:
             InvalidQueryError: Likewise, of one that is not known, or a URL that is not fetched.
             ProductNotFoundError: There is nothing to patch or delete.
             RevisionError: The product is not at the revision that was expected.
+            RequestKeyError: Another request had its key.
             StoreError: The catalogue refused.
         """
+        if operation.key is not None and (done := self.store.recalled(operation.key)):
+            self.live.catch_up()
+            return done
         (outcome,) = self.batch([operation])
         if isinstance(outcome, VitrineError):
             raise outcome
@@ -187,12 +196,14 @@ def _write(operation: Operation, current: StoredProduct | None, made: _AllMade) 
     if _again(operation) and current is not None:
         expected = current.revision
     if isinstance(operation, Delete):
-        return Write(id_, None, expected=None if expected == EXISTING else expected)
+        expected = None if expected == EXISTING else expected
+        return Write(id_, None, expected=expected, key=operation.key)
     if isinstance(operation, Put):
-        return Write(id_, operation.product, image_ids, expected)
+        return Write(id_, operation.product, image_ids, expected, operation.key)
     if current is None:
         raise ProductNotFoundError(f"there is no product {id_!r}")
-    return Write(id_, operation.change.applied(current.product), image_ids, expected)
+    changed = operation.change.applied(current.product)
+    return Write(id_, changed, image_ids, expected, operation.key)
 
 
 def _again(operation: Operation) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.errors import ProductNotFoundError, RevisionError
+from service.core.errors import ProductNotFoundError, RequestKeyError, RevisionError
+from service.core.idempotency import RequestKey
 from service.core.store import (
     KnownDownload,
     LiveProduct,
@@ -21,6 +22,7 @@ from service.core.store import (
     Written,
 )
 from service.core.types import Product, StoredProduct
+from support.fake_state import State
 
 
 def fill(
@@ -38,66 +40,6 @@ def fill(
     with store.run(bundle_digest) as run:
         run.merge(rows, vectors or {})
         return run.finish(incomplete=(), delete_missing=delete_missing)
-
-
-@dataclass
-class State:
-    """What is committed."""
-
-    products: dict[str, StoredProduct] = field(default_factory=dict)
-    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(product, image) -> order of insertion."""
-    embeddings: dict[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict)
-    downloads: dict[str, KnownDownload] = field(default_factory=dict)
-    log: list[tuple[int, str, bool]] = field(default_factory=list)
-    """Sequence, product, and whether a replay tells of it."""
-    live: dict[str, int] = field(default_factory=dict)
-    """Product -> sequence of its last live write."""
-    sequence: int = 0
-    inserted: int = 0
-
-    def copy(self) -> "State":
-        return replace(
-            self,
-            products=dict(self.products),
-            numbers=dict(self.numbers),
-            embeddings=dict(self.embeddings),
-            downloads=dict(self.downloads),
-            log=list(self.log),
-            live=dict(self.live),
-        )
-
-    def put(self, product: Product, images: Sequence[str], *, live: bool) -> StoredProduct:
-        self._note(product.id, live=live, replayed=live)
-        stored = StoredProduct(
-            product, tuple(dict.fromkeys(images)), f"at {self.sequence}", self.sequence
-        )
-        for image in stored.image_ids:
-            if (product.id, image) not in self.numbers:
-                self.inserted += 1
-                self.numbers[product.id, image] = self.inserted
-        self._drop_images(product.id, keep=stored.image_ids)
-        self.products[product.id] = stored
-        return stored
-
-    def delete(self, product_id: str, *, live: bool) -> None:
-        self._note(product_id, live=live, replayed=True)
-        self._drop_images(product_id, keep=())
-        del self.products[product_id]
-
-    def keep_vectors(self, bundle: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        for image_id, vector in vectors.items():
-            self.embeddings.setdefault((image_id, bundle), vector.copy())
-
-    def _note(self, product_id: str, *, live: bool, replayed: bool) -> None:
-        self.sequence += 1
-        self.log.append((self.sequence, product_id, replayed))
-        if live:
-            self.live[product_id] = self.sequence
-
-    def _drop_images(self, product_id: str, keep: Collection[str]) -> None:
-        for pair in [p for p in self.numbers if p[0] == product_id and p[1] not in keep]:
-            del self.numbers[pair]
 
 
 class FakeView:
@@ -222,7 +164,15 @@ class FakeProductStore:
         vectors: Mapping[str, NDArray[np.float32]],
     ) -> list[WriteResult]:
         self.state.keep_vectors(bundle_digest, vectors)
-        return [self._write(write) for write in writes]
+        return [self._once(write) for write in writes]
+
+    def recalled(self, key: RequestKey) -> Written | None:
+        if key.text not in self.state.requests:
+            return None
+        digest, written = self.state.requests[key.text]
+        if digest != key.digest:
+            raise RequestKeyError(f"{key.text!r} came with another request")
+        return written
 
     def replay(self, after: int, bundle_digest: str) -> Replay:
         changed = dict.fromkeys(id_ for n, id_, told in self.state.log if n > after and told)
@@ -259,6 +209,19 @@ class FakeProductStore:
 
     def forget_changes(self, before: int) -> None:
         self.state.log = [entry for entry in self.state.log if entry[0] > before]
+
+    def _once(self, write: Write) -> WriteResult:
+        if write.key is None:
+            return self._write(write)
+        try:
+            if done := self.recalled(write.key):
+                return done
+        except RequestKeyError as exc:
+            return exc
+        made = self._write(write)
+        if isinstance(made, Written):
+            self.state.requests[write.key.text] = (write.key.digest, made)
+        return made
 
     def _write(self, write: Write) -> WriteResult:
         id_, before = write.product_id, self.state.products.get(write.product_id)

@@ -116,6 +116,7 @@ def test_attributes_are_scalars_or_lists_of_them_and_never_empty(
         ("/elsewhere/a.jpg", ImageRef(path=Path("/elsewhere/a.jpg"))),
         (f" {URL}\n", ImageRef(url=URL)),
         (URL.upper(), ImageRef(url=URL.upper())),
+        ("gs://bucket/a.jpg", ImageRef(url="gs://bucket/a.jpg")),
     ],
 )
 def test_a_picture_is_bytes_a_path_or_a_url(cell: object, expected: ImageRef) -> None:

@@ -237,6 +237,12 @@ def test_only_http_is_spoken(fetcher: HttpImageFetcher, url: str) -> None:
     assert reason(fetcher, url) == "neither http nor https"
 
 
+def test_cloud_storage_says_what_to_name_instead(fetcher: HttpImageFetcher) -> None:
+    assert reason(fetcher, "GS://bucket/a.jpg") == (
+        "gs:// cannot be downloaded: name an https:// URL, or the path of a copy, instead"
+    )
+
+
 @pytest.mark.parametrize(
     "url", ["http://[::1", "http://127.0.0.1/\0", "http://127.0.0.1/\ud800", "http://a..b/"]
 )

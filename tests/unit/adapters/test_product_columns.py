@@ -15,7 +15,8 @@ from service.core import product_kinds
 from service.core.errors import IndexCorruptError, InvalidFilterError
 from service.core.filter_text import parse_filter_text
 from service.core.types import AttributeValue, Product, StoredProduct
-from support.fake_store import FakeProductStore, FakeView, State, fill
+from support.fake_state import State
+from support.fake_store import FakeProductStore, FakeView, fill
 from support.product_columns import columns_of
 
 SHOES = [

@@ -17,7 +17,8 @@ from service.core.index_choice import IndexChoice
 from service.core.keys import bundle_digest
 from service.core.manifest import SNAPSHOT_SCHEMA, Receipt
 from service.core.types import Product
-from support.fake_store import FakeProductStore, FakeView, State, fill
+from support.fake_state import State
+from support.fake_store import FakeProductStore, FakeView, fill
 from support.fakes import fake_manifest
 
 BUNDLE = fake_manifest()

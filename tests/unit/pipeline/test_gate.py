@@ -15,7 +15,8 @@ from service.core.tasks import GoldenQuery
 from service.core.types import Product
 from service.pipeline.gate import Check, GateOptions, inspect, require
 from service.pipeline.reindex import Reindex, ReindexOptions
-from support.fake_store import FakeProductStore, FakeView, State, fill
+from support.fake_state import State
+from support.fake_store import FakeProductStore, FakeView, fill
 from support.fakes import (
     BruteForceIndex,
     FakeEncoder,
