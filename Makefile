@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching load \
-        evaluate faults fuzz gpu-check clean
+        evaluate faults fuzz schema gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,6 +79,9 @@ $(VENV)/.fuzz: pyproject.toml constraints.txt $(VENV)/.cpu
 fuzz: $(VENV)/.fuzz  ## Fuzz the decoder of pictures for SECONDS=60 with atheris; findings go to build/fuzz.
 	@mkdir -p build/fuzz
 	$(BIN)/python tests/fuzz/decode_pictures.py --seconds $(or $(SECONDS),60) --findings build/fuzz
+
+schema: install-dev  ## Hold a running service to its OpenAPI with schemathesis: CASES=5000 or more.
+	PYTHONPATH=.:tests $(BIN)/python -m support.schema_check --cases $(or $(CASES),5000)
 
 gpu-check: install-dev  ## Run the tests that need a CUDA device.
 	$(BIN)/python -m pytest -m gpu
