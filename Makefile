@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching bench-options load \
-        evaluate faults fuzz gpu-check clean
+.PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching \
+        bench-options load evaluate faults fuzz schema gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -82,6 +82,9 @@ $(VENV)/.fuzz: pyproject.toml constraints.txt $(VENV)/.cpu
 fuzz: $(VENV)/.fuzz  ## Fuzz the decoder of pictures for SECONDS=60 with atheris; findings go to build/fuzz.
 	@mkdir -p build/fuzz
 	$(BIN)/python tests/fuzz/decode_pictures.py --seconds $(or $(SECONDS),60) --findings build/fuzz
+
+schema: install-dev  ## Hold a running service to its OpenAPI with schemathesis: CASES=5000 or more.
+	PYTHONPATH=.:tests $(BIN)/python -m support.schema_check --cases $(or $(CASES),5000)
 
 gpu-check: install-dev  ## Run the tests that need a CUDA device.
 	$(BIN)/python -m pytest -m gpu

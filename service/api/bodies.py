@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from service.api.batch_schemas import BatchRequest
 from service.api.embedding_schemas import EmbeddingsRequest
 from service.api.search_request import OptionsIn, SearchRequest
-from service.api.source_request import INPUTS
+from service.api.source_request import FLAGS, INPUTS, PICTURES
 
 _PICTURE = "/9j/4AAQSkZJRgABAQ..."
 _PICTURE_ID = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
@@ -31,7 +31,33 @@ def _as_texts(model: type[BaseModel]) -> dict[str, Any]:
     fields = {name: dict(schema) for name, schema in described.items()}
     for name in set(_TEXTUAL) & set(fields):
         fields[name] = {"type": "string", "description": described[name]["description"]}
-    return fields
+    if "queries" in fields:
+        fields["queries"]["pattern"] = r"^\["
+    for name, schema in fields.items():
+        if schema.get("type") == "boolean":
+            fields[name] = schema | {"type": "string", "enum": list(FLAGS)}
+            fields[name]["default"] = str(schema["default"]).lower()
+    return {name: _never_null(schema) for name, schema in fields.items()}
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe what is left out where it is not given, for a text cannot say null."""
+    some: list[dict[str, Any]] = [
+        each for each in schema.get("anyOf", ()) if each != {"type": "null"}
+    ]
+    if len(some) != 1:
+        return schema
+    return {k: v for k, v in schema.items() if k not in ("anyOf", "default")} | some[0]
+
+
+def _ways_of_a_form() -> list[dict[str, Any]]:
+    """Describe which fields of a form go together, as `source_request.alternatives` does."""
+    ways = []
+    for name in (*INPUTS, "queries"):
+        beside = {"box", "text"} if name in PICTURES else set()
+        others = sorted({*INPUTS, "queries", "box"} - {name} - beside)
+        ways.append({"required": [name], "properties": dict.fromkeys(others, False)})
+    return ways
 
 
 def _example(summary: str, **value: Any) -> dict[str, Any]:
@@ -46,7 +72,8 @@ def _json(model: type[BaseModel], **examples: dict[str, Any]) -> dict[str, Any]:
 _FORM: dict[str, Any] = {
     "schema": {
         "type": "object",
-        "anyOf": [{"required": [name]} for name in (*INPUTS, "queries")],
+        "additionalProperties": False,
+        "oneOf": _ways_of_a_form(),
         "properties": {
             "file": {
                 "type": "string",
@@ -56,6 +83,7 @@ _FORM: dict[str, Any] = {
             **_as_texts(SearchRequest),
         },
     },
+    "encoding": {"file": {"contentType": "image/jpeg, image/png, image/webp"}},
     "examples": {
         "file": _example("A picture as a file", file="(the bytes of photo.jpg)", limit=3),
         "part": _example(

@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.api.source_request import NOT_BLANK, Whole
+
 MAX_INPUTS = 64
-_Input = Annotated[str, Field(min_length=1)]
+_Input = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)]
 
 
 class EmbeddingsRequest(BaseModel):
@@ -20,7 +22,7 @@ class EmbeddingsRequest(BaseModel):
     )
     model: str = Field(description="Name of the bundle, as `/v1/index` tells it.")
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(default=None, description="That of the bundle; none other.")
+    dimensions: Whole | None = Field(default=None, description="That of the bundle; none other.")
     user: str | None = Field(default=None, description="Not looked at.")
 
 

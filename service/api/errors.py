@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Mount
 
 from service.api.schemas import Problem
 from service.core import errors
@@ -64,6 +65,7 @@ _NAMES_FILES: dict[type[errors.VitrineError], str] = {
     errors.BundleError: "the model bundle cannot be used; the service's log says why",
 }
 _MAX_LISTED = 10
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _log = structlog.get_logger()
 
 
@@ -142,7 +144,24 @@ async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
     code = HTTP_CODES.get(status, "invalid_request")
     response = problem(request, status, code, _HTTP_DETAILS.get(status, str(exc.detail)))
     response.headers.update(exc.headers or {})
+    if "allow" in response.headers and (methods := _methods(request)):
+        response.headers["Allow"] = ", ".join(methods)
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """Return what an address takes, of all its routes: Starlette names those of one alone.
+
+    A mount, which takes every method at first, has named its own.
+    """
+    address = {"type": "http", "path": request.scope["path"], "root_path": "", "headers": []}
+    routes = [route for route in request.app.router.routes if not isinstance(route, Mount)]
+
+    def takes(method: str) -> bool:
+        scope = {**address, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in routes)
+
+    return [method for method in _METHODS if takes(method)]
 
 
 async def _on_client_gone(request: Request, exc: Exception) -> Response:

@@ -9,14 +9,19 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from service.api.auth import needed_scope
 from service.api.batch_schemas import BatchRequest
 from service.api.bulk_schemas import BulkLineIn, BulkStatusOut
 from service.api.embedding_schemas import EmbeddingsRequest
 from service.api.product_schemas import ProductIn, ProductPatchIn
 from service.api.schemas import Problem
 from service.api.search_request import SearchRequest
+from service.core.access import Scope
 
 _MEANINGS = {
+    400: "The request, or a form in it, cannot be read.",
+    401: "The service asks for a key, and there is none, or one that is not known.",
+    403: "The key does not open this.",
     404: "There is no such thing.",
     412: "The product is not at the revision that the request expects.",
     413: "The body or the picture is larger than the service accepts.",
@@ -25,6 +30,20 @@ _MEANINGS = {
     429: "Too much is in progress; `Retry-After` says when to come back.",
     503: "There is no index to answer from, it is damaged or of another model, or the catalogue "
     "cannot be written.",
+}
+
+_KEYS: dict[str, dict[str, Any]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key, where the service is set to ask for any.",
+    },
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same, for callers that cannot say `Authorization`.",
+    },
 }
 
 
@@ -37,7 +56,19 @@ class DescribedApp(FastAPI):
         schemas = description["components"]["schemas"]
         for name, schema in _unseen()["$defs"].items():
             schemas.setdefault(name, schema)
+        description["components"]["securitySchemes"] = _KEYS
+        for path, operations in description["paths"].items():
+            for method, operation in operations.items():
+                _guard(operation, needed_scope(method.upper(), path))
         return description
+
+
+def _guard(operation: dict[str, Any], needed: Scope | None) -> None:
+    """Say which key opens an operation, and how one without it is answered."""
+    operation["security"] = [] if needed is None else [{name: [needed]} for name in _KEYS]
+    if needed is not None:
+        refusals = {str(status): answer for status, answer in problems(401, 403).items()}
+        operation["responses"] = dict(sorted({**refusals, **operation["responses"]}.items()))
 
 
 def _unseen() -> dict[str, Any]:

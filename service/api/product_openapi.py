@@ -5,13 +5,16 @@ from typing import Any
 from service.api.examples import BULK_ANSWER, BULK_LINES, PRODUCT, PRODUCT_PATCH
 from service.api.openapi import problems
 
+_TAGS = r'^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$'
 
-def _header(name: str, description: str) -> dict[str, Any]:
+
+def _header(name: str, description: str, example: str, **rules: str) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "required": False,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", **rules},
+        "example": example,
         "description": description,
     }
 
@@ -41,16 +44,25 @@ ETAG: dict[str, Any] = {
     }
 }
 IF_NONE_MATCH = {
-    "parameters": [_header("If-None-Match", "ETags; 304 where the product is at one of them.")]
+    "parameters": [
+        _header("If-None-Match", "ETags; 304 where the product is at one of them.", '"42"')
+    ]
 }
 WRITE_HEADERS = {
     "parameters": [
-        _header("If-Match", "ETags, or `*`: 412 where the product is at none of them."),
-        _header("If-None-Match", "`*`: 412 where the product exists."),
+        _header(
+            "If-Match",
+            "ETags, or `*`: 412 where the product is at none of them.",
+            "*",
+            pattern=_TAGS,
+        ),
+        _header("If-None-Match", "`*`: 412 where the product exists.", "*", pattern=r"^\*$"),
         _header(
             "Idempotency-Key",
             "Any text of its own: for 24 hours the same request with it is answered as it was, "
             "and done once; another one with it is a 422.",
+            "2026-11-25/feed/17",
+            pattern=r"^[\x21-\x7e]{1,255}$",
         ),
     ]
 }

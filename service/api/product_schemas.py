@@ -56,26 +56,44 @@ def _scalar(value: object) -> Scalar:
         raise ValueError("a text, a number, true, false or a list of these is needed")
     if isinstance(value, str) and len(value) > _MAX_TEXT:
         raise ValueError(f"a text of {len(value)} characters; at most {_MAX_TEXT} fit")
-    if isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
-        raise ValueError("a whole number beyond 2^53: send it as a text")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("a number that is not finite")
+    if not isinstance(value, str) and abs(value) > _LARGEST_WHOLE:
+        raise ValueError("a number beyond 2^53: send it as a text")
     return value
 
 
-_SCALARS: list[Any] = [{"type": name} for name in ("string", "number", "boolean")]
+_SCALARS: list[Any] = [
+    {"type": "string", "maxLength": _MAX_TEXT},
+    {"type": "number", "minimum": -_LARGEST_WHOLE, "maximum": _LARGEST_WHOLE},
+    {"type": "boolean"},
+]
+_PRINTABLE = {"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
 _ATTRIBUTE_SCHEMA = {
     "anyOf": [*_SCALARS, {"type": "array", "items": {"anyOf": _SCALARS}, "maxItems": MAX_VALUES}]
 }
 ProductId = Annotated[
-    str, StringConstraints(min_length=1, max_length=512), AfterValidator(_printable)
+    str,
+    StringConstraints(min_length=1, max_length=512),
+    AfterValidator(_printable),
+    Field(json_schema_extra={**_PRINTABLE}),
 ]
 _Price = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 _Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT)]
 _Word = Annotated[str, StringConstraints(max_length=200)]
 _Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=100), AfterValidator(_attribute_name)
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(_attribute_name),
 ]
+_NAMES: dict[str, Any] = {
+    "propertyNames": {
+        "minLength": 1,
+        "maxLength": 100,
+        "not": {"enum": list(FIELDS)},
+        **_PRINTABLE,
+    }
+}
 _Attribute = Annotated[Any, PlainValidator(_attribute), WithJsonSchema(_ATTRIBUTE_SCHEMA)]
 
 
@@ -83,8 +101,25 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+_SOURCES = ("image_base64", "image_url", "image_id")
+
+
+def _one_source(schema: dict[str, Any]) -> None:
+    """Describe that it is one of them."""
+    schema["anyOf"] = [
+        {
+            "required": [name],
+            "properties": {each: {"type": "null"} for each in _SOURCES if each != name}
+            | {name: {"type": "string"}},
+        }
+        for name in _SOURCES
+    ]
+
+
 class ImageIn(_Strict):
     """One picture of a product: its bytes, or what is known already."""
+
+    model_config = ConfigDict(json_schema_extra=_one_source)
 
     image_base64: str | None = Field(
         default=None,
@@ -105,8 +140,7 @@ class ImageIn(_Strict):
 
     @model_validator(mode="after")
     def _one_of_them(self) -> "ImageIn":
-        given = [self.image_base64, self.image_url, self.image_id]
-        if sum(each is not None for each in given) != 1:
+        if sum(getattr(self, name) is not None for name in _SOURCES) != 1:
             raise ValueError("give one of image_base64, image_url and image_id")
         return self
 
@@ -135,6 +169,7 @@ class ProductIn(_Strict):
     attributes: dict[_Name, _Attribute] = Field(
         default={},
         max_length=MAX_ATTRIBUTES,
+        json_schema_extra=_NAMES,
         description="Anything else to filter by; each a text, number, boolean or a list of these.",
     )
     images: list[ImageIn] = Field(
@@ -165,9 +200,14 @@ class ProductPatchIn(_Strict):
     currency: _Word | None = None
     availability: _Word | None = None
     url: _Text | None = None
-    attributes: dict[_Name, _Attribute | None] | None = Field(
+    attributes: (
+        Annotated[
+            dict[_Name, _Attribute | None],
+            Field(max_length=MAX_ATTRIBUTES, json_schema_extra=_NAMES),
+        ]
+        | None
+    ) = Field(
         default=None,
-        max_length=MAX_ATTRIBUTES,
         description="Merged by name; null removes one, or all of them.",
     )
     images: list[ImageIn] | None = Field(

@@ -14,6 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from service.api.search_request import OptionsIn, SearchRequest
+from service.api.source_request import TEXTS
 from service.core.errors import InvalidQueryError
 from service.pipeline.querying import Query
 from service.pipeline.search import Ask
@@ -59,21 +60,33 @@ async def read_query(request: Request, max_part_bytes: int) -> AskedQuery:
     raise HTTPException(415, "send multipart/form-data with a `file`, or application/json")
 
 
-def parse_query(fields: Mapping[str, Any], file: bytes | None = None) -> AskedQuery:
-    """Read the fields of one query, beside the picture of a form; raises as `read_query`."""
+def parse_query(fields: Mapping[str, Any]) -> AskedQuery:
+    """Read the JSON of one query; raises as `read_query`."""
     parsed = validated(SearchRequest, fields)
-    return AskedQuery.of(parsed, parsed.query(file))
+    return AskedQuery.of(parsed, parsed.query())
 
 
 def parse_options(request: Request) -> OptionsIn:
     """Read the options after `?`; raises as `read_query`."""
-    return validated(OptionsIn, _once_each(request.query_params.multi_items()))
+    return validated_texts(OptionsIn, _once_each(request.query_params.multi_items()))
 
 
 def validated(model: type[_M], fields: Mapping[str, Any]) -> _M:
-    """Read fields by a model; raises RequestValidationError."""
+    """Read JSON by a model, as its schema says: `"3"` and `true` are no numbers.
+
+    Raises:
+        RequestValidationError: A field has a wrong type or value.
+    """
     try:
-        return model.model_validate(fields)
+        return model.model_validate(fields, strict=True)
+    except ValidationError as exc:
+        raise RequestValidationError(exc.errors()) from exc
+
+
+def validated_texts(model: type[_M], fields: Mapping[str, Any]) -> _M:
+    """Read fields that are texts all by a model; raises as `validated`."""
+    try:
+        return model.model_validate(fields, context=TEXTS)
     except ValidationError as exc:
         raise RequestValidationError(exc.errors()) from exc
 
@@ -113,4 +126,5 @@ async def _from_form(form: dict[str, Any]) -> AskedQuery:
         raise InvalidQueryError(
             "`file` must be a file, sent with a filename (curl: -F file=@photo.jpg)"
         )
-    return parse_query(form, None if upload is None else await upload.read())
+    parsed = validated_texts(SearchRequest, form)
+    return AskedQuery.of(parsed, parsed.query(None if upload is None else await upload.read()))

@@ -52,7 +52,7 @@ def make_search_routes(
         "/search",
         summary="Find the products that look most like a picture, or like what is asked",
         response_model=SearchResponse,
-        responses=problems(404, 413, 415, 422, 429, 503),
+        responses=problems(400, 404, 413, 415, 422, 429, 503),
         openapi_extra=SEARCH_BODY,
     )
     async def search(request: Request) -> Response:

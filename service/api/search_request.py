@@ -6,10 +6,11 @@ body (`queries`) -> SearchRequest -> Ask, and how to show the answer
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from service.api.filter_schema import FILTER_SCHEMA
 from service.api.schemas import MAX_LIMIT
-from service.api.source_request import QueriesIn, listed
+from service.api.source_request import QueriesIn, Whole, alternatives, flag, listed
 from service.core.filter_json import parse_filter
 from service.core.filter_text import parse_filter_text
 from service.core.filters import Filter
@@ -21,6 +22,7 @@ _FILTER_EXAMPLE = {
     "must": [{"key": "brand", "any": ["Halden", "Nordvik"]}, {"key": "price", "range": {"lt": 90}}],
     "must_not": [{"key": "availability", "match": "sold_out"}],
 }
+_Flag = Annotated[bool, BeforeValidator(flag)]
 _Texts = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(listed)]
 
 
@@ -29,9 +31,9 @@ class OptionsIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=10, ge=1, le=MAX_LIMIT, description="Products wanted.")
-    offset: int = Field(default=0, ge=0, le=1000, description="Products to pass over.")
-    filter: dict[str, Any] | str | None = Field(
+    limit: Whole = Field(default=10, ge=1, le=MAX_LIMIT, description="Products wanted.")
+    offset: Whole = Field(default=0, ge=0, le=1000, description="Products to pass over.")
+    filter: Annotated[dict[str, Any], WithJsonSchema(FILTER_SCHEMA)] | str | None = Field(
         default=None,
         description="Which products may be found: an object with `must`, `should` and `must_not`, "
         'or the short form, `brand:nike,puma price:10..199 -colour:"dark red"`.',
@@ -73,10 +75,10 @@ class OptionsIn(BaseModel):
         description="`auto` searches products of the category that the picture shows alone, where "
         "that is sure and enough of them match; the answer says whether it did.",
     )
-    with_product: bool = Field(
+    with_product: _Flag = Field(
         default=True, description="False leaves the fields of the products out."
     )
-    explain: bool = Field(default=False, description="Say how the filter was answered.")
+    explain: _Flag = Field(default=False, description="Say how the filter was answered.")
 
     def ask(self, query: Query) -> Ask:
         """Return the query with what is asked beyond it; raises InvalidFilterError."""
@@ -94,6 +96,8 @@ class OptionsIn(BaseModel):
 
 class SearchRequest(OptionsIn, QueriesIn):
     """A query as JSON."""
+
+    model_config = ConfigDict(json_schema_extra=alternatives("queries"))
 
 
 def _filter(value: dict[str, Any] | str | None) -> Filter:

@@ -7,7 +7,16 @@ import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    ValidationInfo,
+)
 
 from service.api.base64_text import decode_base64
 from service.core.crop import Box
@@ -29,11 +38,15 @@ MAX_PARTS = 16
 MAX_TEXT = 10_000
 PICTURES = ("file", "image_base64", "image_url", "image_id")
 INPUTS = (*PICTURES, "product_id", "text", "vector")
+TEXTS = {"fields": "texts"}
+"""The context in which fields are validated that are texts all: those of a form, or after `?`."""
+
+FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def listed(value: object) -> object:
-    """Read a list that was sent as text: JSON, or separated by commas."""
-    if not isinstance(value, str):
+def listed(value: object, info: ValidationInfo) -> object:
+    """Read a list of a form or a query, which is text: JSON, or separated by commas."""
+    if info.context is not TEXTS or not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
         try:
@@ -43,15 +56,65 @@ def listed(value: object) -> object:
     return [part.strip() for part in value.split(",")] if value.strip() else []
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
+def flag(value: object, info: ValidationInfo) -> object:
+    """Read a yes or no of a form or a query, which is text: true, false, 1 or 0."""
+    if info.context is not TEXTS or not isinstance(value, str):
+        return value
+    if value.lower() not in FLAGS:
+        raise ValueError(f"one of {', '.join(FLAGS)} is needed")
+    return FLAGS[value.lower()]
+
+
+def _whole(value: object) -> object:
+    """Take 3.0 for 3, as JSON Schema does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():  # of what pydantic keeps, Python knows four more blanks
+        raise ValueError("it is blank")
+    return text
+
+
+NOT_BLANK: dict[str, Any] = {"pattern": r"[^\s\x1c-\x1f\x85]"}
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
+    AfterValidator(_not_blank),
+    Field(json_schema_extra=NOT_BLANK),
+]
 _Id = Annotated[str, Field(min_length=1, max_length=2000)]
 _Numbers = Annotated[list[FiniteFloat], BeforeValidator(listed)]
+_BOX: dict[str, Any] = {
+    "minItems": 4,
+    "maxItems": 4,
+    "items": {"type": "number", "minimum": 0, "maximum": 1},
+}
+
+
+def alternatives(*wholes: str) -> dict[str, Any]:
+    """Describe which fields go together: one input, or one of `wholes` in its place.
+
+    A box is of a picture; what is null is not given.
+    """
+    names = [name for name in INPUTS if name != "file"] + list(wholes)
+    ways = []
+    for name in names:
+        beside = {"box", "text"} if name in PICTURES and wholes else {"box"}
+        kept = {name} | (beside if name in PICTURES else set())
+        others = {each: {"type": "null"} for each in sorted({*names, "box"} - kept)}
+        kind = "array" if name in ("vector", "queries") else "string"
+        ways.append({"required": [name], "properties": {name: {"type": kind}, **others}})
+    return {"anyOf": ways}
 
 
 class SourceIn(BaseModel):
     """One input: a picture, and of it a box perhaps, or a product, a text, or a vector."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=alternatives())
 
     image_base64: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="A picture, base64; a `data:` URI is accepted too."
@@ -76,7 +139,7 @@ class SourceIn(BaseModel):
     vector: Annotated[_Numbers, Field(min_length=1, max_length=16_384)] | None = Field(
         default=None, description="A vector of this bundle, such as `/v1/embeddings` gives."
     )
-    box: _Numbers | None = Field(
+    box: Annotated[_Numbers, Field(json_schema_extra=_BOX)] | None = Field(
         default=None,
         description="The part of the picture that is meant: [x1, y1, x2, y2] in shares of its "
         "width and height, 0-1, as people see it upright.",
@@ -128,6 +191,8 @@ class PartIn(SourceIn):
 
 class QueriesIn(SourceIn):
     """A query: one input, or a mix."""
+
+    model_config = ConfigDict(json_schema_extra=alternatives("queries"))
 
     queries: (
         Annotated[list[PartIn], Field(min_length=1, max_length=MAX_PARTS), BeforeValidator(listed)]

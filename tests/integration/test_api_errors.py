@@ -148,7 +148,7 @@ def test_a_form_that_cannot_be_answered(client: httpx.Client, files: list, detai
         ({"collapse": "0"}, "invalid_query", "collapse: .*greater than 0"),
         ({"offset": "1001"}, "invalid_query", "offset: .*less than or equal to 1000"),
         ({"min_similarity": "nan"}, "invalid_query", "min_similarity: "),
-        ({"explain": "perhaps"}, "invalid_query", "explain: .*boolean"),
+        ({"explain": "perhaps"}, "invalid_query", "explain: one of true, false"),
     ],
 )
 def test_options_that_cannot_be_answered(
@@ -187,7 +187,7 @@ def test_a_filter_in_json_that_cannot_be_answered(
         ('{"image_base64": "AAAA", "limit": 0}', "limit: .*greater"),
         ('{"image_base64": "AAAA", "limit": 201}', "limit: .*less"),
         ('{"image_base64": "AAAA", "limit": 1.5}', "limit: .*integer"),
-        ('{"image_base64": "AAAA", "limit": NaN}', "limit: .*number"),
+        ('{"image_base64": "AAAA", "limit": NaN}', "limit: .*integer"),
         ('{"image_base64": "AAAA", "top_k": 3}', "top_k: .*not permitted"),
         (r'{"image_base64": "AAAA", "\ud800": 3}', "body: .*unicode"),
         ('{"image_base64": ', "not JSON"),

@@ -183,7 +183,7 @@ def test_patches_at_once_lose_nothing(client: httpx.Client):
         ({"colour": "red"}, 422, "invalid_query", "colour: Extra"),
         ({"attributes": {"a": {"b": 1}}}, 422, "invalid_query", "attributes.a: a text, a number"),
         ({"attributes": {"a": [[1]]}}, 422, "invalid_query", "attributes.a: a text, a number"),
-        ({"attributes": {"a": 10**400}}, 422, "invalid_query", "attributes.a: a whole number"),
+        ({"attributes": {"a": 10**400}}, 422, "invalid_query", "attributes.a: a number beyond"),
         ({"attributes": {"price": 3}}, 422, "invalid_query", "field of every product"),
         ({"attributes": {f"a{n}": 1 for n in range(201)}}, 422, "invalid_query", "200"),
         ({"title": "x" * 5001}, 422, "invalid_query", "title: .*5000"),
