@@ -141,7 +141,9 @@ def _nearest(
     """Ask for more rows until there are `limit` products; return these, and the rows asked for."""
     rows = kept.count if kept else snapshot.rows
     marked = kept.rows if kept and kept.count < snapshot.rows else None
-    wanted = 2 * limit
+    # No more rows than these can be of products that were found before.
+    further = rows - (kept.products if kept else snapshot.products)
+    wanted = limit + min(limit, further)
     while rows:
         found = snapshot.index.search(vector[np.newaxis], min(wanted, rows), marked)
         (similarities,), (numbers,) = found
