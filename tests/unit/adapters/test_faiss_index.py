@@ -73,6 +73,27 @@ def test_lazier_points_are_worse_and_an_index_does_what_its_point_says(
     assert recalls[0] < 0.9 < recalls[-1] == 1
 
 
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf", "binary"])
+def test_marked_rows_are_read_by_a_graph_as_the_half_floats_are(
+    kind: str, halves: HalfVectors, tmp_path: Path
+) -> None:
+    spec = spec_for(IndexChoice(kind), len(halves), halves.dim)
+    build_index(spec.factory, halves, tmp_path / "index.faiss")
+    finder = read_finder(tmp_path / "index.faiss", spec.factory, halves.dim)
+    query, marked = clustered(1, seed=3), np.random.default_rng(4).random(ROWS) < 0.05
+    read = finder.read(query, 20, marked)
+    if kind != "hnsw":
+        assert read is None
+        return
+    true, rows = halves.search(query, 20, marked)
+    assert read is not None
+    np.testing.assert_array_equal(read[1], rows)
+    np.testing.assert_allclose(read[0], true, atol=2e-4)
+    similarities, found = FaissIndex(finder, halves, SearchPoint()).search(query, 20, marked)
+    np.testing.assert_array_equal(found, rows)
+    np.testing.assert_array_equal(similarities, read[0])
+
+
 def test_an_answer_is_full_where_the_lists_looked_into_hold_too_little(
     halves: HalfVectors, tmp_path: Path
 ) -> None:
