@@ -29,7 +29,7 @@ from bench.query import post, server
 from bench.report import machine, markdown
 from bench.synthetic import build, write_live
 from service.adapters.sqlite_store import SqliteStore
-from service.api.queries import parse_query
+from service.api.queries import parse_form
 from service.demo.catalog import encode
 from service.demo.products import product
 from service.demo.render import render
@@ -81,7 +81,7 @@ def _over(connection: socket.socket, pictures: list[bytes]) -> Call:
 
 def _within(search: Search, pictures: list[bytes]) -> Call:
     def call(case: Case, number: int) -> dict[str, float]:
-        ask = parse_query(case.fields(number), pictures[number % len(pictures)]).ask
+        ask = parse_form(case.fields(number), pictures[number % len(pictures)]).ask
         processor = time.thread_time()
         with _clock("total") as spent:
             answer = search.answer(ask)

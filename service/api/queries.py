@@ -66,6 +66,12 @@ def parse_query(fields: Mapping[str, Any]) -> AskedQuery:
     return AskedQuery.of(parsed, parsed.query())
 
 
+def parse_form(fields: Mapping[str, Any], file: bytes | None) -> AskedQuery:
+    """Read the fields of a form, texts all, and its file; raises as `read_query`."""
+    parsed = validated_texts(SearchRequest, fields)
+    return AskedQuery.of(parsed, parsed.query(file))
+
+
 def parse_options(request: Request) -> OptionsIn:
     """Read the options after `?`; raises as `read_query`."""
     return validated_texts(OptionsIn, _once_each(request.query_params.multi_items()))
@@ -126,5 +132,4 @@ async def _from_form(form: dict[str, Any]) -> AskedQuery:
         raise InvalidQueryError(
             "`file` must be a file, sent with a filename (curl: -F file=@photo.jpg)"
         )
-    parsed = validated_texts(SearchRequest, form)
-    return AskedQuery.of(parsed, parsed.query(None if upload is None else await upload.read()))
+    return parse_form(form, None if upload is None else await upload.read())
