@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.core.manifest import BundleManifest, ImageTower, PreprocessSpec, Tier
+from service.settings import Settings
 from support.live_server import Server, Shop, make_shop, serving
 from support.redis_server import RedisServer, find_binary
 
@@ -16,6 +17,15 @@ from support.redis_server import RedisServer, find_binary
 def _pillow_stays_quiet() -> None:
     """Put back the filter that `service.core.image` sets at import: pytest resets them per test."""
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@pytest.fixture
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of a known width without colours, and no setting from outside."""
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"VITRINE_{name.upper()}", raising=False)
 
 
 @pytest.fixture

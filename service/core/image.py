@@ -25,6 +25,7 @@ from service.core.crop import Box
 from service.core.errors import (
     CorruptImageError,
     ImageTooLargeError,
+    OverloadedError,
     UnsupportedImageError,
     VitrineError,
 )
@@ -94,6 +95,7 @@ def decode(
         UnsupportedImageError: Neither JPEG, PNG nor WebP, or a JPEG of a kind that is hardly used.
         ImageTooLargeError: Beyond the limits.
         CorruptImageError: Truncated or damaged.
+        OverloadedError: There is no memory for it at present.
         InvalidQueryError: The box covers next to nothing.
     """
     limits = limits or ImageLimits()
@@ -114,6 +116,8 @@ def decode(
         raise
     except UnidentifiedImageError as exc:
         raise CorruptImageError("damaged or truncated picture: unreadable header") from exc
+    except MemoryError as exc:  # which says nothing of the picture
+        raise OverloadedError("not enough memory to decode a picture; try again later") from exc
     except Exception as exc:  # Pillow raises no closed set of errors on hostile bytes
         raise CorruptImageError(f"damaged or truncated picture: {_plain(exc)}") from exc
 

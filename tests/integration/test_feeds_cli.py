@@ -14,15 +14,7 @@ from service.wiring import examining
 from support.live_server import vitrine_here
 from support.picture_server import Pictures, serving_pictures
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(autouse=True)
-def _a_plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setenv("NO_COLOR", "1")
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"VITRINE_{name.upper()}", raising=False)
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("plain_terminal")]
 
 
 @pytest.fixture

@@ -498,3 +498,30 @@ def test_the_result_outlives_its_bytes() -> None:
     assert type(image) is Image.Image
     assert np.array_equal(pixels(again), pixels(image))
     image.save(io.BytesIO(), "PNG")
+
+
+NO_ROOM = """
+import resource, sys
+from pathlib import Path
+from service.core.errors import VitrineError
+from service.core.image import decode
+data = Path(sys.argv[1]).read_bytes()
+decode(Path(sys.argv[2]).read_bytes(), least_side=64)
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 30_000_000,) * 2)
+try:
+    decode(data, least_side=64)
+except VitrineError as exc:
+    print(exc.code)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads how much is mapped")
+def test_a_lack_of_memory_is_not_told_as_a_damaged_picture(tmp_path: Path) -> None:
+    large, small = tmp_path / "large.png", tmp_path / "small.png"
+    Image.new("RGB", (6000, 6000)).save(large)
+    Image.new("RGB", (64, 64)).save(small)
+    done = subprocess.run(
+        [sys.executable, "-c", NO_ROOM, large, small], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("overloaded\n", "")
