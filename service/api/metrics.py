@@ -7,6 +7,16 @@ from service.pipeline.search import Answer
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
+_INDEX = {
+    "version": "Version being served; 0 for none.",
+    "refused": "1 while the current version is not the one being served, because it was refused.",
+    "rows": "Pictures that may be found.",
+    "delta_rows": "Pictures written since the snapshot was built, searched beside it.",
+    "dead_rows": "Pictures passed over, since their products were changed or deleted.",
+    "behind": "1 while writes are not being shown, because the catalogue cannot be read.",
+}
+"""Gauges of the index, `vitrine_index_<name>`, set whenever they are read."""
+
 
 class Metrics:
     """Counters and histograms of the API and of the query flow's stages."""
@@ -58,32 +68,10 @@ class Metrics:
             ["part"],
             registry=self._registry,
         )
-        self._version = Gauge(
-            "vitrine_index_version", "Version being served; 0 for none.", registry=self._registry
-        )
-        self._refused = Gauge(
-            "vitrine_index_refused",
-            "1 while the current version is not the one being served, because it was refused.",
-            registry=self._registry,
-        )
-        self._rows = Gauge(
-            "vitrine_index_rows", "Pictures that may be found.", registry=self._registry
-        )
-        self._delta_rows = Gauge(
-            "vitrine_index_delta_rows",
-            "Pictures written since the snapshot was built, searched beside it.",
-            registry=self._registry,
-        )
-        self._dead_rows = Gauge(
-            "vitrine_index_dead_rows",
-            "Pictures passed over, since their products were changed or deleted.",
-            registry=self._registry,
-        )
-        self._behind = Gauge(
-            "vitrine_index_behind",
-            "1 while writes are not being shown, because the catalogue cannot be read.",
-            registry=self._registry,
-        )
+        self._index = {
+            name: Gauge(f"vitrine_index_{name}", told, registry=self._registry)
+            for name, told in _INDEX.items()
+        }
         info = Gauge(
             "vitrine_encoder_info",
             "The encoder in use.",
@@ -117,10 +105,14 @@ class Metrics:
         """Return the exposition text."""
         live = self._serving.live
         view = live.served
-        self._version.set(view.manifest.version if view else 0)
-        self._rows.set(view.rows if view else 0)
-        self._delta_rows.set(view.delta_rows if view else 0)
-        self._dead_rows.set(view.dead_rows if view else 0)
-        self._refused.set(live.refusal is not None)
-        self._behind.set(live.lag is not None)
+        now = {
+            "version": view.manifest.version if view else 0,
+            "refused": live.refusal is not None,
+            "rows": view.rows if view else 0,
+            "delta_rows": view.delta_rows if view else 0,
+            "dead_rows": view.dead_rows if view else 0,
+            "behind": live.lag is not None,
+        }
+        for name, value in now.items():
+            self._index[name].set(value)
         return generate_latest(self._registry)
