@@ -41,6 +41,7 @@ from service.pipeline.pictures import PictureMaker
 from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
 from service.pipeline.reindex import Reindex
 from service.pipeline.search import Search
+from service.pipeline.tiering import Tiers
 from service.pipeline.writing import Writing
 from service.settings import Settings
 
@@ -233,7 +234,7 @@ def _embedder(
     # A quarter of the threads that search, so that slow hosts leave the others to search.
     fetches = max(1, settings.search_threads // 4)
     looking = Looking(
-        encoder=encoder,
+        tiers=Tiers(encoder),
         batcher=Batcher(encoder, max_batch=settings.max_batch),
         cache=EmbeddingCache(caches, encoder.bundle_digest, manifest.dim, manifest.heads),
         recent=RecentPictures(recent),

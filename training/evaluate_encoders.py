@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from service.adapters.bundles import read_bundle
 from service.adapters.onnx_encoder import OnnxEncoder
-from service.core.manifest import BundleManifest
+from service.core.manifest import BundleManifest, Tier
 from service.core.types import Encoder, Pixels, Vectors
 
 DEFAULT_TIER = "best"
@@ -58,6 +58,11 @@ class Remembering:
     def provider(self) -> str:
         """The execution provider in use."""
         return self._encoder.provider
+
+    @property
+    def tier(self) -> Tier:
+        """Which of the bundle's tiers it runs."""
+        return self._encoder.tier
 
     def encode(self, images: Pixels) -> Vectors:
         """Embed (n, size, size, 3) uint8 into (n, dim) unit vectors."""

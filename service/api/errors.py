@@ -41,6 +41,9 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ProviderUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.DeadlineExceededError: HTTPStatus.GATEWAY_TIMEOUT,
+    errors.AbandonedError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.EncoderError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.ReindexFailedError: HTTPStatus.CONFLICT,
     errors.StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CacheError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -63,6 +66,7 @@ _NAMES_FILES: dict[type[errors.VitrineError], str] = {
     errors.IndexCorruptError: "the index on disk is damaged: run `vitrine reindex` again",
     errors.StoreError: "the catalogue database refused; the service's log says why",
     errors.BundleError: "the model bundle cannot be used; the service's log says why",
+    errors.EncoderError: "the model failed on the picture; the service's log says why",
 }
 _MAX_LISTED = 10
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")

@@ -25,6 +25,9 @@
     ├── RateLimitedError             more requests than a key may make
     ├── ProviderUnavailableError     the execution provider asked for is not in use
     ├── OverloadedError              the queue is full
+    ├── DeadlineExceededError        the answer was not there when its caller had to have it
+    ├── AbandonedError               work that nobody waits for any more; never reaches a user
+    ├── EncoderError                 a picture that the encoder could not be run on
     ├── ReindexFailedError           too many images failed; nothing was promoted
     ├── StoreError                   the catalogue database refused
     └── CacheError                   a cache that did not answer; never reaches a user
@@ -186,6 +189,24 @@ class OverloadedError(VitrineError):
     """The queue is full; try again later."""
 
     code = "overloaded"
+
+
+class DeadlineExceededError(VitrineError):
+    """The time that a caller gave is over; what was left to do was not done."""
+
+    code = "deadline_exceeded"
+
+
+class AbandonedError(VitrineError):
+    """Nobody waits for the work any more, such as a client that hung up; it was not done."""
+
+    code = "abandoned"
+
+
+class EncoderError(VitrineError):
+    """The encoder failed on a picture, of which nothing is wrong in itself."""
+
+    code = "encoder_failed"
 
 
 class ReindexFailedError(VitrineError):

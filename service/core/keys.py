@@ -3,7 +3,7 @@
     image_id      = sha256(image bytes)
     bundle digest = sha256(canonical JSON of all that changes a vector)
     crop id       = image_id @ box
-    cache key     = version : image_id or crop id : bundle digest
+    cache key     = version : image_id or crop id : bundle digest : tier
 
 Nothing weaker ever stands for a picture (not its size, name or place in a batch).
 """
@@ -12,7 +12,7 @@ import hashlib
 import json
 
 from service.core.crop import Box
-from service.core.manifest import BundleManifest
+from service.core.manifest import BundleManifest, Tier
 
 
 def image_digest(data: bytes) -> str:
@@ -54,9 +54,17 @@ def text_tower_digest(manifest: BundleManifest) -> str | None:
     return hashlib.sha256(":".join(parts).encode()).hexdigest()
 
 
-def embedding_key(image_id: str, bundle: str) -> str:
-    """Return the cache key of a picture's vector and heads under a bundle, or a text's."""
-    return f"vitrine:e2:{image_id}:{bundle}"
+def tier_key(tier: Tier) -> str:
+    """Return what tells a tier from the others of its bundle, whose digest they share."""
+    return tier.name or tier.file
+
+
+def embedding_key(image_id: str, bundle: str, tier: str) -> str:
+    """Return the cache key of a picture's vector and heads by a tier of a bundle.
+
+    Likewise of a text, whose tower has no tiers ("").
+    """
+    return f"vitrine:e3:{image_id}:{bundle}:{tier}"
 
 
 def picture_key(image_id: str) -> str:

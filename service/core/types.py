@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.manifest import BundleManifest
+from service.core.manifest import BundleManifest, Tier
 
 Scalar = str | int | float | bool
 AttributeValue = Scalar | tuple[Scalar, ...]
@@ -168,6 +168,11 @@ class Encoder(Protocol):
     @property
     def bundle_digest(self) -> str:
         """Digest of all that changes a vector."""
+        ...
+
+    @property
+    def tier(self) -> Tier:
+        """Which of the bundle's tiers it runs."""
         ...
 
     @property

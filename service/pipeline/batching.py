@@ -15,16 +15,20 @@ from threading import Event, Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.errors import VitrineError
 from service.core.types import Encoder, Pixels, Seen, Vectors
+from service.pipeline.outcome import succeeded
+from service.pipeline.terms import EXACT, PATIENT, Terms
 
 
 class _Job:
     """Pictures of one caller, who is woken with results, or to lead the next batch."""
 
-    __slots__ = ("failure", "pixels", "seen", "woken")
+    __slots__ = ("encoder", "failure", "pixels", "seen", "woken")
 
-    def __init__(self, pixels: Pixels) -> None:
+    def __init__(self, pixels: Pixels, encoder: Encoder) -> None:
         self.pixels = pixels
+        self.encoder = encoder
         self.woken = Event()
         self.seen: list[Seen] | None = None
         self.failure: Exception | None = None
@@ -46,14 +50,23 @@ class Batcher:
         self._waiting: deque[_Job] = deque()
         self._busy = False
 
-    def encode(self, pixels: Pixels) -> NDArray[np.float32]:
+    def encode(self, pixels: Pixels, terms: Terms = EXACT) -> NDArray[np.float32]:
         """Embed one (size, size, 3) picture into its (dim,) vector; blocks until it is there."""
-        (seen,) = self.see(pixels[np.newaxis])
-        return seen.vector
+        (seen,) = self.see(pixels[np.newaxis], terms=terms)
+        return succeeded(seen).vector
 
-    def see(self, pixels: Pixels) -> list[Seen]:
-        """Embed and name n pictures, (n, size, size, 3), in one run; blocks until that is done."""
-        job = _Job(pixels)
+    def see(
+        self, pixels: Pixels, encoder: Encoder | None = None, terms: Terms = PATIENT
+    ) -> list[Seen | VitrineError]:
+        """Embed and name n pictures; blocks until that is done.
+
+        Args:
+            pixels: (n, size, size, 3).
+            encoder: Of the tier that is wanted; by default the one given at first.
+            terms: Of the request.
+        """
+        terms.check()
+        job = _Job(pixels, encoder or self._encoder)
         if self._must_wait(job):
             job.woken.wait()
         if job.seen is None and job.failure is None:
@@ -61,7 +74,7 @@ class Batcher:
         if job.failure is not None:
             raise job.failure
         assert job.seen is not None  # set by whoever led its batch
-        return job.seen
+        return list(job.seen)
 
     def _must_wait(self, job: _Job) -> bool:
         """Take the encoder if it is idle, else join the queue."""
@@ -74,10 +87,10 @@ class Batcher:
 
     def _lead(self, job: _Job) -> None:
         """Run the job and what waits as one batch, then hand the encoder on."""
-        jobs = [job, *self._others(len(job.pixels))]
+        jobs = [job, *self._others(job)]
         try:
             whole = np.concatenate([each.pixels for each in jobs]) if len(jobs) > 1 else job.pixels
-            seen = _each(*self._encoder.classify(whole), len(whole))
+            seen = _each(*job.encoder.classify(whole), len(whole))
             for each in jobs:
                 each.seen = [next(seen) for _ in each.pixels]
         except Exception as exc:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
@@ -88,13 +101,17 @@ class Batcher:
             for each in jobs[1:]:
                 each.woken.set()
 
-    def _others(self, count: int) -> list[_Job]:
-        """Take from the queue, in order, what still fits beside `count` pictures."""
-        jobs = []
+    def _others(self, job: _Job) -> list[_Job]:
+        """Take from the queue, in order, what of the same tier still fits beside a job."""
+        jobs: list[_Job] = []
+        count = len(job.pixels)
         with self._lock:
-            while self._waiting and count + len(self._waiting[0].pixels) <= self._max_batch:
-                jobs.append(self._waiting.popleft())
-                count += len(jobs[-1].pixels)
+            for each in list(self._waiting):
+                if each.encoder is not job.encoder or count + len(each.pixels) > self._max_batch:
+                    break
+                self._waiting.remove(each)
+                jobs.append(each)
+                count += len(each.pixels)
         return jobs
 
     def _hand_on(self) -> None:

@@ -17,4 +17,5 @@ class Clock:
         """Time what is within; one that raises is not told."""
         start = time.perf_counter()
         yield
-        self.milliseconds[name] = round((time.perf_counter() - start) * 1000, 3)
+        spent = self.milliseconds.get(name, 0) + (time.perf_counter() - start) * 1000
+        self.milliseconds[name] = round(spent, 3)

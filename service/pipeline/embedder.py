@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from service.core.errors import InvalidQueryError, ProductNotFoundError, VitrineError
 from service.core.store import ProductStore
+from service.core.tiers import Role
 from service.core.types import Seen, TextEncoder
 from service.pipeline.clock import Clock
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.looking import Look, Looking
 from service.pipeline.outcome import attempt, succeeded
 from service.pipeline.querying import LikeProduct, Point, Query, Source, Words, mixed
+from service.pipeline.terms import PATIENT, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,13 @@ class Embedded:
     Attributes:
         heads: What the query's picture shows, (labels,) probabilities by head; {} without one.
         image_id: Of that picture.
+        tier: The cheapest of the encoder's tiers that looked at a part; None where none did.
     """
 
     vector: NDArray[np.float32]
     heads: Mapping[str, NDArray[np.float32]]
     image_id: str | None
+    tier: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,22 @@ class Embedder:
         """Whether a cache is failing."""
         return self.looking.cache.degraded or self.looking.recent.degraded
 
-    def embed(self, queries: Sequence[Query], clock: Clock) -> list[Embedded | VitrineError]:
-        """Embed queries, in order; what is wrong with one is of it alone."""
+    def embed(
+        self, queries: Sequence[Query], clock: Clock, terms: Terms = PATIENT
+    ) -> list[Embedded | VitrineError]:
+        """Embed queries, in order; what is wrong with one is of it alone.
+
+        Raises:
+            AbandonedError: Nobody waits any more.
+            DeadlineExceededError: It took too long.
+        """
         sources = list(dict.fromkeys(part.source for query in queries for part in query.parts))
-        looks = self._look(sources, clock)
+        looks = self._look(sources, clock, terms)
         return [attempt(_mix, query, looks) for query in queries]
 
-    def _look(self, sources: Sequence[Source], clock: Clock) -> dict[Source, Look | VitrineError]:
+    def _look(
+        self, sources: Sequence[Source], clock: Clock, terms: Terms
+    ) -> dict[Source, Look | VitrineError]:
         words, products, points, pictures = [], [], [], []
         for source in sources:
             match source:
@@ -76,7 +89,7 @@ class Embedder:
                     points.append(source)
                 case _:
                     pictures.append(source)
-        looks = self.looking.look(pictures, clock)
+        looks = self.looking.look(pictures, clock, terms)
         if words:
             with clock.stage("text"):
                 looks |= self._read(words)
@@ -136,7 +149,9 @@ class Embedder:
 def _mix(query: Query, looks: Mapping[Source, Look | VitrineError]) -> Embedded:
     found = [succeeded(looks[part.source]) for part in query.parts]
     vector = mixed([look.seen.vector for look in found], [part.weight for part in query.parts])
+    tiers = {look.tier for look in found}
+    tier: Role | None = "fast" if "fast" in tiers else "best" if "best" in tiers else None
     if query.shown is None:
-        return Embedded(vector, {}, None)
+        return Embedded(vector, {}, None, tier)
     shown = succeeded(looks[query.shown])
-    return Embedded(vector, shown.seen.heads, shown.image_id)
+    return Embedded(vector, shown.seen.heads, shown.image_id, tier)

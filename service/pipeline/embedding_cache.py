@@ -16,7 +16,7 @@ _VERSION = b"\x02"
 
 
 class EmbeddingCache:
-    """What was seen, by (image id, bundle digest); also of words, by (digest, tower digest)."""
+    """What was seen, by (image id, bundle digest, tier); of words, by (digest, tower digest)."""
 
     def __init__(
         self, caches: Sequence[Cache], bundle_digest: str, dim: int, heads: Sequence[Head] = ()
@@ -32,9 +32,9 @@ class EmbeddingCache:
         """Whether any cache of the chain is failing."""
         return any(cache.degraded for cache in self._caches)
 
-    def get(self, image_id: str) -> Seen | None:
-        """Return what was seen, or None."""
-        key = embedding_key(image_id, self._bundle_digest)
+    def get(self, image_id: str, tier: str = "") -> Seen | None:
+        """Return what a tier saw, or None; words have no tiers."""
+        key = embedding_key(image_id, self._bundle_digest, tier)
         for depth, cache in enumerate(self._caches):
             value = cache.get(key)
             if value is None or len(value) != self._length or value[:1] != _VERSION:
@@ -47,9 +47,10 @@ class EmbeddingCache:
             return Seen(vector, {head.name: values for head, values in named})
         return None
 
-    def set(self, image_id: str, seen: Seen) -> None:
-        """Keep it everywhere."""
+    def set(self, image_id: str, seen: Seen, tier: str = "") -> None:
+        """Keep everywhere what a tier saw."""
         parts = [seen.vector, *(seen.heads[head.name] for head in self._heads)]
         value = _VERSION + np.concatenate(parts).astype("<f4").tobytes()
+        key = embedding_key(image_id, self._bundle_digest, tier)
         for cache in self._caches:
-            cache.set(embedding_key(image_id, self._bundle_digest), value)
+            cache.set(key, value)

@@ -17,6 +17,7 @@ from service.core.errors import ImageNotFoundError, InvalidQueryError, VitrineEr
 from service.core.image import ImageLimits
 from service.core.keys import crop_id, image_digest
 from service.core.preprocess import decode_for, preprocess
+from service.core.tiers import Role
 from service.core.types import Encoder, ImageFetcher, Pixels, Seen, StoredVectors
 from service.pipeline.batching import Batcher
 from service.pipeline.clock import Clock
@@ -25,14 +26,22 @@ from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.outcome import attempt
 from service.pipeline.querying import AnyPicture, KnownPicture, LinkedPicture, Source
 from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
+from service.pipeline.terms import PATIENT, Terms
+from service.pipeline.tiering import Pick, Tiers
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A picture that was looked at; `cached` tells whether that was done before."""
+    """What was looked at.
+
+    Attributes:
+        tier: Which of the encoder's tiers did; None where it was none of them.
+        cached: Whether that was done before.
+    """
 
     image_id: str
     seen: Seen
+    tier: Role | None = None
     cached: bool = True
 
 
@@ -46,6 +55,18 @@ class _Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class _Terms:
+    """Those of the request, and whose vectors will do for it: the last makes new ones."""
+
+    terms: Terms
+    picks: tuple[Pick, ...]
+
+    @property
+    def maker(self) -> Pick:
+        return self.picks[-1]
+
+
+@dataclass(frozen=True, slots=True)
 class Looking:
     """Everything that looking at pictures needs; safe to call from several threads.
 
@@ -54,7 +75,7 @@ class Looking:
         fetcher: Gets pictures behind URLs; None refuses them.
     """
 
-    encoder: Encoder
+    tiers: Tiers
     batcher: Batcher
     cache: EmbeddingCache
     recent: RecentPictures
@@ -63,35 +84,53 @@ class Looking:
     decoding: Decoding = field(default_factory=Decoding)
     fetcher: ImageFetcher | None = None
 
+    @property
+    def encoder(self) -> Encoder:
+        """What products are embedded with."""
+        return self.tiers.best
+
     def look(
-        self, pictures: Sequence[AnyPicture], clock: Clock
+        self, pictures: Sequence[AnyPicture], clock: Clock, terms: Terms = PATIENT
     ) -> dict[Source, Look | VitrineError]:
-        """Look at pictures in one run of the encoder; what is wrong with one is of it alone."""
-        prepared = dict(zip(pictures, self._prepared(pictures, clock), strict=True))
+        """Look at pictures in one run of the encoder; what is wrong with one is of it alone.
+
+        Raises:
+            AbandonedError: Nobody waits any more.
+            DeadlineExceededError: It took too long.
+        """
+        looking = _Terms(terms, self.tiers.pick(terms.tier))
+        prepared = dict(zip(pictures, self._prepared(pictures, clock, looking), strict=True))
         waiting = {p.key: p for p in prepared.values() if isinstance(p, _Waiting)}
-        seen: dict[str, Seen] = {}
+        seen: dict[str, Seen | VitrineError] = {}
+        maker = looking.maker
         if waiting:
             with clock.stage("embed"):
                 pixels = np.stack([each.pixels for each in waiting.values()])
-                seen = dict(zip(waiting, self.batcher.see(pixels), strict=True))
+                seen = dict(
+                    zip(waiting, self.batcher.see(pixels, maker.encoder, terms), strict=True)
+                )
         for key, each in seen.items():
-            self.cache.set(key, each)
+            if isinstance(each, Seen):
+                self.cache.set(key, each, maker.key)
         return {
-            picture: Look(found.image_id, seen[found.key], cached=False)
+            picture: _look(found.image_id, seen[found.key], maker.role)
             if isinstance(found, _Waiting)
             else found
             for picture, found in prepared.items()
         }
 
     def _prepared(
-        self, pictures: Sequence[AnyPicture], clock: Clock
+        self, pictures: Sequence[AnyPicture], clock: Clock, looking: "_Terms"
     ) -> list[Look | _Waiting | VitrineError]:
         if len(pictures) <= 1:
-            return [attempt(self._prepare, each, clock) for each in pictures]
+            return [attempt(self._prepare, each, clock, looking) for each in pictures]
         with clock.stage("decode"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(lambda each: attempt(self._prepare, each, Clock()), pictures))
+            return list(
+                pool.map(lambda each: attempt(self._prepare, each, Clock(), looking), pictures)
+            )
 
-    def _prepare(self, picture: AnyPicture, clock: Clock) -> Look | _Waiting:
+    def _prepare(self, picture: AnyPicture, clock: Clock, looking: "_Terms") -> Look | _Waiting:
+        looking.terms.check()
         if isinstance(picture, KnownPicture):
             data = self.recent.find(picture.image_id)
             if data is None:
@@ -104,16 +143,22 @@ class Looking:
         image_id = image_digest(data)
         key = crop_id(image_id, picture.box)
         with clock.stage("cached"):
-            seen = self.cache.get(key)
-        if seen is not None:
+            look = self._known(image_id, key, looking.picks)
+        if look is not None:
             self.recent.keep(image_id, data)
-            return Look(image_id, seen)
+            return look
         del clock.milliseconds["cached"]
-        with clock.stage("decode"), self.decoding.turn():
+        with clock.stage("decode"), self.decoding.turn(looking.terms):
             spec = self.encoder.manifest.preprocess
             pixels = preprocess(spec, decode_for(spec, data, self.limits, picture.box))
         self.recent.keep(image_id, data)
         return _Waiting(image_id, key, pixels)
+
+    def _known(self, image_id: str, key: str, picks: Sequence[Pick]) -> Look | None:
+        for pick in picks:
+            if (seen := self.cache.get(key, pick.key)) is not None:
+                return Look(image_id, seen, pick.role)
+        return None
 
     def _catalogued(self, picture: KnownPicture, clock: Clock) -> Look:
         """Raises ImageNotFoundError, or InvalidQueryError where a box needs the bytes."""
@@ -130,7 +175,7 @@ class Looking:
                 f"picture {image_id!r} is of the catalogue, which keeps no original to cut a box "
                 "from: send the picture itself"
             )
-        return Look(image_id, Seen(vector))
+        return Look(image_id, Seen(vector), "best")
 
     def _fetched(self, url: str) -> bytes:
         if self.fetcher is None:
@@ -140,3 +185,7 @@ class Looking:
         data = self.fetcher.fetch(url).data
         assert data is not None  # nothing was said to be known
         return data
+
+
+def _look(image_id: str, seen: Seen | VitrineError, tier: Role) -> Look | VitrineError:
+    return seen if isinstance(seen, VitrineError) else Look(image_id, seen, tier, cached=False)

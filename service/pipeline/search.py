@@ -17,6 +17,7 @@ from service.core.manifest import SnapshotManifest
 from service.core.matching import Match, confidence, match_of
 from service.core.overlay import LiveView
 from service.core.store import ProductStore
+from service.core.tiers import Role, Wanted
 from service.core.types import Encoder, Hit, StoredProduct
 from service.pipeline.clock import Clock
 from service.pipeline.detecting import Detected, Narrowing, detected, narrow
@@ -27,6 +28,7 @@ from service.pipeline.live_index import LiveIndex
 from service.pipeline.outcome import attempt, succeeded
 from service.pipeline.querying import Picture, Query
 from service.pipeline.selecting import PLAIN, Plan, SearchOptions, select
+from service.pipeline.terms import EXACT, PATIENT, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,14 @@ class Ask:
         limit: Products wanted, at least 1.
         options: Which, and in what order.
         narrows: Whether to look among products of the detected category alone, if that is sure.
+        tier: Which of the encoder's tiers shall look at its pictures.
     """
 
     query: Query
     limit: int
     options: SearchOptions = PLAIN
     narrows: bool = False
+    tier: Wanted = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Answer:
         plan: How the filter was answered.
         timings: Milliseconds by stage; `cached` appears instead of decode and embed.
         degraded: What was not working, though the answer is complete.
+        tier: Of the encoder, that looked at the query's pictures; None without any.
     """
 
     image_id: str | None
@@ -87,6 +92,7 @@ class Answer:
     plan: Plan
     timings: dict[str, float]
     degraded: list[str]
+    tier: Role | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ class Search:
     store: ProductStore
     filtering: Filtering = field(default_factory=Filtering)
 
-    def answer(self, ask: Ask) -> Answer:
+    def answer(self, ask: Ask, terms: Terms = PATIENT) -> Answer:
         """Find the products that are most like a query.
 
         Raises:
@@ -119,17 +125,26 @@ class Search:
             ProductNotFoundError: There is no such product to be like.
             IndexUnavailableError: Nothing was indexed yet.
             OverloadedError: Too many pictures are waiting to be decoded.
+            DeadlineExceededError: It took too long.
+            AbandonedError: Nobody waits any more.
         """
-        (outcome,) = self.answers([ask])
+        (outcome,) = self.answers([ask], terms)
         return succeeded(outcome)
 
-    def answers(self, asks: Sequence[Ask]) -> list[Answer | VitrineError]:
-        """Answer several queries, in order; raises IndexUnavailableError for all of them."""
+    def answers(self, asks: Sequence[Ask], terms: Terms = PATIENT) -> list[Answer | VitrineError]:
+        """Answer several queries, in order; what is wrong with one is of it alone.
+
+        Raises:
+            IndexUnavailableError: For all of them: nothing was indexed yet.
+            DeadlineExceededError: Likewise: it took too long.
+            AbandonedError: Likewise: nobody waits any more.
+        """
+        terms.check()
         snapshot, together = self.live.snapshot(), Clock()
         # The filters first: pictures cost much more.
         planned = [attempt(self._planned, snapshot, ask) for ask in asks]
         sound = [plan for plan in planned if isinstance(plan, _Planned)]
-        queries = self.embedder.embed([plan.ask.query for plan in sound], together)
+        queries = self._embedded([plan.ask for plan in sound], together, terms)
         for plan in sound:
             plan.clock.milliseconds |= together.milliseconds
         answers = iter(
@@ -142,9 +157,23 @@ class Search:
         """Find the products that look most like an encoded picture; raises as `answer`."""
         return self.answer(Ask(Query.of(Picture(data)), limit, options))
 
-    def embed(self, queries: Sequence[Query]) -> list[Embedded | VitrineError]:
+    def embed(
+        self, queries: Sequence[Query], terms: Terms = EXACT
+    ) -> list[Embedded | VitrineError]:
         """Embed queries, in order; what is wrong with one is of it alone."""
-        return self.embedder.embed(queries, Clock())
+        return self.embedder.embed(queries, Clock(), terms)
+
+    def _embedded(
+        self, asks: Sequence[Ask], clock: Clock, terms: Terms
+    ) -> list[Embedded | VitrineError]:
+        """Embed the queries of asks, those together that want the same tier."""
+        embedded: dict[int, Embedded | VitrineError] = {}
+        for tier in dict.fromkeys(ask.tier for ask in asks):
+            places = [place for place, ask in enumerate(asks) if ask.tier == tier]
+            queries = [asks[place].query for place in places]
+            found = self.embedder.embed(queries, clock, replace(terms, tier=tier))
+            embedded |= zip(places, found, strict=True)
+        return [embedded[place] for place in range(len(asks))]
 
     def _planned(self, snapshot: LiveView, ask: Ask) -> "_Planned":
         clock, options = Clock(), ask.options
@@ -197,5 +226,10 @@ class Search:
             facets=selected.facets,
             plan=selected.plan,
             timings=clock.milliseconds,
-            degraded=["cache"] if self.embedder.degraded else [],
+            degraded=self._degraded(ask, query),
+            tier=query.tier,
         )
+
+    def _degraded(self, ask: Ask, query: Embedded) -> list[str]:
+        lowered = ask.tier == "auto" and query.tier == "fast"
+        return ["cache"] * self.embedder.degraded + ["tier"] * lowered

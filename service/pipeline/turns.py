@@ -3,12 +3,12 @@
 caller -> turn (wait, at most so long) -> what is costly -> next in line
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 
 from service.core.errors import OverloadedError
+from service.pipeline.terms import PATIENT, Terms
 
 
 class Turns:
@@ -27,21 +27,19 @@ class Turns:
         self._waiting = waiting
 
     @contextmanager
-    def turn(self, deadline: float | None = None) -> Iterator[None]:
-        """Hold a turn while the block runs.
-
-        Args:
-            deadline: On the clock of `time.monotonic`, where the request has one that is nearer.
+    def turn(self, terms: Terms = PATIENT) -> Iterator[None]:
+        """Hold a turn while the block runs, which it does not where it is of no use by then.
 
         Raises:
             OverloadedError: None came up in time.
+            DeadlineExceededError: None came up in the time that the request has.
+            AbandonedError: Nobody waits for it any more.
         """
-        wait = self._wait_seconds
-        if deadline is not None:
-            wait = min(wait, max(0.0, deadline - time.monotonic()))
-        if not self._turns.acquire(timeout=wait):
+        if not self._turns.acquire(timeout=min(self._wait_seconds, terms.seconds_left)):
+            terms.check()
             raise OverloadedError(f"too many {self._waiting}; try again in a moment")
         try:
+            terms.check()
             yield
         finally:
             self._turns.release()

@@ -73,6 +73,7 @@ class FakeEncoder:
     ) -> None:
         self.manifest = fake_manifest(seed=seed, dim=dim, size=size, heads=heads)
         self.bundle_digest = bundle_digest(self.manifest)
+        self.tier = self.manifest.image.tiers[0]
         self.batches: list[int] = []
         rng = np.random.default_rng(seed)
         self._matrix = rng.normal(size=(_GRID * _GRID * 3, dim)).astype(np.float32)

@@ -16,6 +16,7 @@ from service.pipeline.looking import Looking
 from service.pipeline.recent_pictures import RecentPictures
 from service.pipeline.reindex import Reindex, ReindexOptions
 from service.pipeline.search import Search
+from service.pipeline.tiering import Tiers
 from support.fake_store import FakeProductStore
 from support.fakes import (
     FakeCache,
@@ -94,7 +95,7 @@ def make_shop(*, heads: bool = False, words: bool = False, links: bool = False) 
     live = LiveIndex(snapshots, store, encoder.manifest)
     recent, fetcher, dim = FakeCache(), FakeFetcher(), encoder.manifest.dim
     looking = Looking(
-        encoder=encoder,
+        tiers=Tiers(encoder),
         batcher=Batcher(encoder),
         cache=EmbeddingCache([cache], encoder.bundle_digest, dim, encoder.manifest.heads),
         recent=RecentPictures([recent]),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import product
 
 import pytest
 
@@ -131,10 +132,9 @@ def test_a_file_written_and_read_again_keeps_the_digest(bundle_manifest: BundleM
     assert bundle_digest(again) == bundle_digest(bundle_manifest)
 
 
-def test_a_cache_key_needs_both_the_picture_and_the_bundle() -> None:
-    pairs = [(picture, bundle) for picture in ("aa", "ab") for bundle in ("aa", "ab")]
-    assert len({embedding_key(*pair) for pair in pairs}) == 4
-    assert embedding_key("picture", "bundle") == "vitrine:e2:picture:bundle"
+def test_a_cache_key_needs_the_picture_the_bundle_and_the_tier() -> None:
+    assert len({embedding_key(*each) for each in product(("aa", "ab"), repeat=3)}) == 8
+    assert embedding_key("picture", "bundle", "fast") == "vitrine:e3:picture:bundle:fast"
 
 
 def test_a_crop_is_another_picture_and_the_same_crop_the_same() -> None:

@@ -3,11 +3,13 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
-from service.core.errors import OverloadedError
+from service.core.errors import AbandonedError, DeadlineExceededError, OverloadedError
 from service.pipeline.decoding import Decoding
+from service.pipeline.terms import Terms
 
 PATIENCE_SECONDS = 20
 
@@ -41,13 +43,22 @@ def test_who_gets_no_turn_in_time_is_told_so() -> None:
 def test_a_nearer_deadline_counts() -> None:
     decoding = Decoding(1, wait_seconds=PATIENCE_SECONDS)
     start = time.monotonic()
-    with decoding.turn(), pytest.raises(OverloadedError), decoding.turn(deadline=start):
+    soon = Terms(deadline=start + 0.01)
+    with decoding.turn(), pytest.raises(DeadlineExceededError), decoding.turn(soon):
         pytest.fail("there is but one turn")
     assert time.monotonic() - start < PATIENCE_SECONDS / 2
 
 
-def test_a_deadline_that_passed_does_not_matter_where_nobody_waits() -> None:
-    with Decoding(1).turn(deadline=time.monotonic() - 1):
+def test_what_is_of_no_use_is_not_begun_and_gives_its_turn_back() -> None:
+    decoding, gone = Decoding(1, wait_seconds=0.01), Event()
+    gone.set()
+    for terms, error in (
+        (Terms(deadline=time.monotonic() - 1), DeadlineExceededError),
+        (Terms(gone=gone), AbandonedError),
+    ):
+        with pytest.raises(error), decoding.turn(terms):
+            pytest.fail("nobody waits for it")
+    with decoding.turn():
         pass
 
 

@@ -11,7 +11,7 @@ from service.pipeline.embedding_cache import EmbeddingCache
 from support.fakes import FakeCache
 
 IMAGE, BUNDLE, DIM = "a" * 64, "b" * 64, 8
-KEY = embedding_key(IMAGE, BUNDLE)
+KEY = embedding_key(IMAGE, BUNDLE, "")
 
 
 def vector(seed: int = 0) -> NDArray[np.float32]:
@@ -84,6 +84,15 @@ def test_another_model_has_other_vectors() -> None:
     shared = FakeCache()
     EmbeddingCache([shared], BUNDLE, DIM).set(IMAGE, seen())
     assert EmbeddingCache([shared], "c" * 64, DIM).get(IMAGE) is None
+
+
+def test_another_tier_has_other_vectors() -> None:
+    cache = EmbeddingCache([FakeCache()], BUNDLE, DIM)
+    cache.set(IMAGE, seen(1), "best")
+    cache.set(IMAGE, seen(2), "fast")
+    for seed, tier in enumerate(("best", "fast"), 1):
+        assert np.array_equal(cache.get(IMAGE, tier).vector, vector(seed))
+    assert cache.get(IMAGE, "balanced") is None
 
 
 def test_a_failing_cache_is_told_and_gone_around() -> None:
