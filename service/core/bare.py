@@ -22,11 +22,13 @@ _MAX_PARTS = 65_536  # 20 MB of 300 bytes each
 _PNG_BEFORE, _PNG_AFTER = (b"IHDR", b"PLTE", b"tRNS"), (b"eXIf", b"IEND")
 # Linear even in a run of FFs, which may pad any marker; FF 00 and FF D0-D7 are of the pixels.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_SOS, _EOI = 0xDA, 0xD9
+SOS, EOI = 0xDA, 0xD9
 _ALONE = (0x01, 0xD8)  # markers without a length
-_SCHEMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; all by Huffman
+PROGRESSIVE = 0xC2
+SCHEMES = (0xC0, 0xC1, PROGRESSIVE)  # baseline, extended, progressive; all by Huffman
 _OTHER_SCHEMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
-_TABLES = (0xC4, 0xDB, 0xDD)  # Huffman, quantisation, restart interval
+QUANTISATION = 0xDB
+_TABLES = (0xC4, QUANTISATION, 0xDD)  # with those of Huffman, and the restart interval
 # By marker and name; of each the first. JFIF and Adobe say how colours are stored.
 _NAMED = ((0xE0, b"JFIF"), (0xE1, b"Exif"), (0xE1, b"http"), (0xEE, b"Adob"))
 
@@ -77,37 +79,27 @@ def bare_jpeg(data: bytes) -> bytes:
     """
     kept = [data[:2]]
     named = set()
-    for marker, start, end in _segments(data):
-        if marker == _SOS:
+    for marker, start, end in segments(data):
+        if marker == SOS:
             return b"".join((*kept, data[start:]))
         name = (marker, data[start + 4 : start + 8])
         if marker in _OTHER_SCHEMES:
             raise UnsupportedImageError("a JPEG coded arithmetically, losslessly or hierarchically")
-        if marker in _SCHEMES + _TABLES or (name in _NAMED and name not in named):
+        if marker in SCHEMES + _TABLES or (name in _NAMED and name not in named):
             named.add(name)
             kept.append(data[start:end])
     raise CorruptImageError("damaged or truncated picture: no scan in this JPEG")
 
 
-def count_scans(data: bytes, enough: int) -> int:
-    """Count how often a JPEG goes through its pixels, up to `enough`.
+def segments(data: bytes) -> Iterator[Segment]:
+    """Walk as libjpeg does, past bytes between segments, to the end of the picture.
+
+    The last is the marker of that end, where there is one.
 
     Raises:
         CorruptImageError: A segment has an impossible length.
-        ImageTooLargeError: It has too many segments.
+        ImageTooLargeError: There are too many.
     """
-    if data.count(bytes((0xFF, _SOS))) < enough:  # embedded previews included; nearly always so
-        return 1
-    scans = 0
-    for segment in _segments(data):
-        scans += segment.marker == _SOS
-        if scans >= enough:
-            break
-    return scans
-
-
-def _segments(data: bytes) -> Iterator[Segment]:
-    """Walk as libjpeg does, past bytes between segments, to the end of the picture."""
     at = 2
     for _ in range(_MAX_PARTS):
         found = _MARKER.search(data, at)
@@ -115,7 +107,8 @@ def _segments(data: bytes) -> Iterator[Segment]:
             return
         begin, at = found.start(), found.end()
         marker = data[begin + 1]
-        if marker == _EOI:
+        if marker == EOI:
+            yield Segment(marker, begin, at)
             return
         if marker in _ALONE:
             continue

@@ -18,9 +18,9 @@ from io import BytesIO
 from typing import TypeAlias
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from service.core.bare import JPEG, PNG, bare_jpeg, bare_png, count_scans
+from service.core.bare import JPEG, PNG, bare_jpeg, bare_png
 from service.core.crop import Box
 from service.core.errors import (
     CorruptImageError,
@@ -29,6 +29,7 @@ from service.core.errors import (
     UnsupportedImageError,
     VitrineError,
 )
+from service.core.scans import count_scans, without_detail
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 # Pillow's own bomb check fires at twice its limit and warns below; ours below comes first.
@@ -101,10 +102,11 @@ def decode(
     limits = limits or ImageLimits()
     _check_bytes(data, limits)
     try:
-        with Image.open(BytesIO(_bare(data)), formats=FORMATS) as image:
+        bare = _bare(data)
+        with Image.open(BytesIO(bare), formats=FORMATS) as image:
             _check_header(image, limits)
-            _check_scans(image, data, limits)
-            orientation, loaded = _load(image, least_side, box)
+            _check_scans(image, bare, limits)
+            orientation, loaded = _load(image, bare, least_side, box)
             small = _shrink(image, least_side, loaded.area)
             if not faithful:
                 return _upright(small, orientation)
@@ -131,22 +133,42 @@ class _Loaded:
     extent: tuple[float, float]
 
 
-def _load(image: Image.Image, least_side: int, box: Box | None) -> tuple[int, _Loaded]:
+def _load(
+    image: ImageFile.ImageFile, bare: bytes, least_side: int, box: Box | None
+) -> tuple[int, _Loaded]:
     """Read the pixels; return the EXIF orientation, and where among them the box is."""
     if image.format != "JPEG":
         image.load()  # a PNG may say after its pixels which way up it is
     orientation = _orientation(image)
     part = (box or _ALL).stored(orientation)
     whole = _size(part.pixels(*image.size)) if box else image.size
-    # JPEG only: decode at 1/2, 1/4 or 1/8 straight from the DCT coefficients.
     width, height = (least_side * a // b for a, b in zip(image.size, whole, strict=True))
-    if "progressive" in image.info and image.width * image.height > _MAX_PROGRESSIVE_PIXELS:
-        # Its coefficients are all held at once; the pixels of a whole one beside them are too much.
-        width, height = min(width, image.width // 2), min(height, image.height // 2)
-    drafted = image.draft(None, (width, height))
+    extent = _drafted(image, bare, width, height)
     image.load()
     area = part.area(*image.size)
-    return orientation, _Loaded(whole, area, drafted[1][2:] if drafted and not box else _size(area))
+    return orientation, _Loaded(whole, area, extent if extent and not box else _size(area))
+
+
+def _drafted(
+    image: ImageFile.ImageFile, bare: bytes, width: int, height: int
+) -> tuple[float, float] | None:
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8, straight from the coefficients; None if it is none.
+
+    Returns:
+        What it will measure, in fractions of a pixel.
+    """
+    progressive = "progressive" in image.info
+    if progressive and image.width * image.height > _MAX_PROGRESSIVE_PIXELS:
+        # Its coefficients are all held at once; the pixels of a whole one beside them are too much.
+        width, height = min(width, image.width // 2), min(height, image.height // 2)
+    whole = image.width
+    drafted = image.draft(None, (width, height))
+    if drafted is None:
+        return None
+    extent = drafted[1][2:]
+    if progressive and whole == 8 * extent[0]:
+        image.fp = BytesIO(without_detail(bare))
+    return extent
 
 
 def _check_bytes(data: bytes, limits: ImageLimits) -> None:

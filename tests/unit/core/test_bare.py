@@ -6,7 +6,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from service.core.bare import bare_jpeg, bare_png, count_scans
+from service.core.bare import bare_jpeg, bare_png
 from service.core.errors import CorruptImageError, ImageTooLargeError, UnsupportedImageError
 from service.core.image import ImageLimits, decode
 from support.pictures import encoded, jpeg_with_exif, orientation_exif, photo, png_chunk
@@ -112,15 +112,6 @@ def test_a_jpeg_coded_as_hardly_any_is(marker: int) -> None:
 def test_a_jpeg_whose_segments_lead_nowhere(data: bytes, reason: str) -> None:
     with pytest.raises(CorruptImageError, match=reason):
         decode(data, least_side=30)
-
-
-def test_scans_are_counted_and_what_looks_like_one_is_not() -> None:
-    scans = PROGRESSIVE.count(b"\xff\xda")
-    assert scans == 10
-    preview = segment(0xE2, PROGRESSIVE * 3)
-    video = b"\xff\xda\0\x08" * 1000
-    assert count_scans(after_start(PROGRESSIVE, preview) + video, 11) == scans
-    assert count_scans(PROGRESSIVE, 4) == 4
 
 
 def test_a_video_behind_a_photo_does_not_lose_it() -> None:
