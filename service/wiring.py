@@ -42,6 +42,7 @@ from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
 from service.pipeline.reindex import Reindex
 from service.pipeline.search import Search
 from service.pipeline.tiering import Tiers
+from service.pipeline.versions import Versions
 from service.pipeline.writing import Writing
 from service.settings import Settings
 
@@ -200,7 +201,12 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
         writing = _writing(search, thumbnails, stack)
         writers = ThreadPoolExecutor(settings.write_threads, thread_name_prefix="write")
         stack.callback(writers.shutdown)
-        yield Serving(search, live, store, thumbnails, encoder, searchers, writing, writers)
+        versions = Versions(
+            snapshots(settings), store, live, alone=lambda: writing_to(settings.data_dir)
+        )
+        yield Serving(
+            search, live, store, thumbnails, encoder, searchers, writing, writers, versions
+        )
 
 
 def _embedder(

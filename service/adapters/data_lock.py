@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.core.errors import StoreError
+from service.core.errors import CatalogBusyError, StoreError
 
 
 @contextmanager
@@ -14,7 +14,8 @@ def writing_to(data_dir: Path) -> Iterator[None]:
     """Hold the directory's lock.
 
     Raises:
-        StoreError: Another process holds it, or the directory cannot be written.
+        CatalogBusyError: Another process holds it, or another thread of this one.
+        StoreError: The directory cannot be written.
     """
     path = data_dir / "reindex.lock"
     try:
@@ -27,7 +28,7 @@ def writing_to(data_dir: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             file.seek(0)
-            raise StoreError(
+            raise CatalogBusyError(
                 f"{data_dir} is being reindexed or compacted by process {file.read().strip()}; "
                 "wait for it, or stop it first"
             ) from exc

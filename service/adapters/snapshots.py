@@ -42,7 +42,7 @@ from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest, Receipt, SearchPoint, SnapshotManifest
 from service.core.operating_points import choose
-from service.core.snapshot import Snapshot
+from service.core.snapshot import KeptVersion, Snapshot
 from service.core.store import CatalogView
 
 _KEEP = 3
@@ -67,11 +67,11 @@ class SnapshotFolder:
 
     def manifests(self) -> list[SnapshotManifest]:
         """Return what every version says of itself, oldest first; unreadable ones are left out."""
-        found = []
-        for version in sorted(self._versions()):
-            with suppress(IndexCorruptError):
-                found.append(read_manifest(self._folder(version)))
-        return found
+        return [kept.manifest for kept in self.kept() if kept.manifest]
+
+    def kept(self) -> list[KeptVersion]:
+        """Look at every version there is, oldest first; those that cannot be read too."""
+        return [_looked_at(version, self._folder(version)) for version in sorted(self._versions())]
 
     def manifest(self, version: int) -> SnapshotManifest:
         """Return what a version says of itself, unverified; raises IndexCorruptError."""
@@ -178,6 +178,16 @@ class SnapshotFolder:
 
     def _versions(self) -> list[int]:
         return [int(path.name[1:]) for path in self._root.glob("v*") if _NAME.fullmatch(path.name)]
+
+
+def _looked_at(version: int, folder: Path) -> KeptVersion:
+    manifest, sizes = None, {}
+    with suppress(OSError):  # it may be removed meanwhile
+        sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    with suppress(IndexCorruptError):
+        manifest = read_manifest(folder)
+    whole = manifest is not None and manifest.files.keys() <= sizes.keys()
+    return KeptVersion(version, manifest, sum(sizes.values()), whole)
 
 
 def _build(

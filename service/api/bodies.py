@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from service.api.batch_schemas import BatchRequest
 from service.api.embedding_schemas import EmbeddingsRequest
+from service.api.index_schemas import PromoteRequest
 from service.api.search_request import OptionsIn, SearchRequest
 from service.api.source_request import FLAGS, INPUTS, PICTURES
 
@@ -166,6 +167,12 @@ EMBEDDINGS_BODY: dict[str, Any] = {
                 model="vitrine-default",
             ),
         ),
+    }
+}
+PROMOTE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": _json(PromoteRequest, third=_example("The third version", version=3)),
     }
 }
 SIMILAR_PARAMETERS: dict[str, Any] = {

@@ -33,6 +33,7 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.IndexCorruptError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.IndexChoiceError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.IndexRefusedError: HTTPStatus.CONFLICT,
+    errors.VersionNotFoundError: HTTPStatus.NOT_FOUND,
     errors.BundleError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BundleMismatchError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.SettingsError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -46,6 +47,7 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.EncoderError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.ReindexFailedError: HTTPStatus.CONFLICT,
     errors.StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.CatalogBusyError: HTTPStatus.CONFLICT,
     errors.CacheError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _CLIENT_GONE = 499  # As nginx has it: the caller hung up before the body was whole.
@@ -65,6 +67,7 @@ _HTTP_DETAILS = {
 _NAMES_FILES: dict[type[errors.VitrineError], str] = {
     errors.IndexCorruptError: "the index on disk is damaged: run `vitrine reindex` again",
     errors.StoreError: "the catalogue database refused; the service's log says why",
+    errors.CatalogBusyError: "an index is being built or promoted; ask again when that is done",
     errors.BundleError: "the model bundle cannot be used; the service's log says why",
     errors.EncoderError: "the model failed on the picture; the service's log says why",
 }

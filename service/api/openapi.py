@@ -13,6 +13,7 @@ from service.api.auth import needed_scope
 from service.api.batch_schemas import BatchRequest
 from service.api.bulk_schemas import BulkLineIn, BulkStatusOut
 from service.api.embedding_schemas import EmbeddingsRequest
+from service.api.index_schemas import PromoteRequest
 from service.api.product_schemas import ProductIn, ProductPatchIn
 from service.api.schemas import Problem
 from service.api.search_request import SearchRequest
@@ -23,6 +24,7 @@ _MEANINGS = {
     401: "The service asks for a key, and there is none, or one that is not known.",
     403: "The key does not open this.",
     404: "There is no such thing.",
+    409: "Another index is being built or promoted, or this one may not serve.",
     412: "The product is not at the revision that the request expects.",
     413: "The body or the picture is larger than the service accepts.",
     415: "A body of another media type, or a picture that is neither JPEG, PNG nor WebP.",
@@ -74,7 +76,15 @@ def _guard(operation: dict[str, Any], needed: Scope | None) -> None:
 def _unseen() -> dict[str, Any]:
     """Return the schemas that routes refer to by name, and what these refer to."""
     searches = (SearchRequest, BatchRequest, EmbeddingsRequest)
-    models = (Problem, *searches, ProductIn, ProductPatchIn, BulkLineIn, BulkStatusOut)
+    models = (
+        Problem,
+        *searches,
+        PromoteRequest,
+        ProductIn,
+        ProductPatchIn,
+        BulkLineIn,
+        BulkStatusOut,
+    )
     template = "#/components/schemas/{model}"
     return models_json_schema([(m, "validation") for m in models], ref_template=template)[1]
 

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.answering import shown
 from service.api.bodies import SEARCH_BODY
-from service.api.errors import public_detail
 from service.api.limits import Admission
 from service.api.metrics import Metrics
 from service.api.openapi import problems
 from service.api.queries import read_query
-from service.api.schemas import BundleOut, IndexOut, SearchResponse
+from service.api.schemas import SearchResponse
 from service.api.serving import Serving
 from service.core.errors import ImageNotFoundError
 
@@ -45,7 +44,7 @@ def make_picture_routes(serving: Serving) -> APIRouter:
 def make_search_routes(
     serving: Serving, metrics: Metrics, admission: Admission, max_body_bytes: int
 ) -> APIRouter:
-    """Build the routes that search the index and describe it."""
+    """Build the route that searches the index."""
     router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
 
     @router.post(
@@ -66,30 +65,5 @@ def make_search_routes(
             )
         metrics.count_answer(answer)
         return shown(request, answer, query, start)
-
-    @router.get("/index", summary="The index being served", responses=problems(503))
-    def get_index() -> IndexOut:
-        view = serving.live.snapshot()
-        manifest = view.manifest
-        encoder = serving.encoder
-        problem = serving.live.problem
-        return IndexOut(
-            version=manifest.version,
-            built_at=manifest.built_at,
-            rows=view.rows,
-            products=view.products,
-            index_factory=manifest.index_factory,
-            sequence=view.sequence,
-            delta_rows=view.delta_rows,
-            dead_rows=view.dead_rows,
-            bundle=BundleOut(
-                name=encoder.manifest.name,
-                version=encoder.manifest.version,
-                digest=encoder.bundle_digest,
-                dim=encoder.manifest.dim,
-                provider=encoder.provider,
-            ),
-            problem=public_detail(problem) if problem else None,
-        )
 
     return router

@@ -223,40 +223,6 @@ class SearchResponse(BaseModel):
         )
 
 
-class BundleOut(BaseModel):
-    """The model a process runs."""
-
-    name: str
-    version: str
-    digest: str = Field(description="Of all that changes a vector.")
-    dim: int = Field(description="Length of a vector.")
-    provider: str = Field(description="Execution provider in use: cpu, cuda or openvino.")
-
-
-class IndexOut(BaseModel):
-    """The index a process serves."""
-
-    version: int = Field(description="Of the snapshot; 0 before the first reindex.")
-    built_at: str
-    rows: int = Field(description="Pictures that may be found.")
-    products: int = Field(description="Products that may be found.")
-    index_factory: str = Field(description="Kind of the index, as FAISS names it.")
-    sequence: int = Field(
-        description="Number of a write to the catalogue; every live write up to it is seen."
-    )
-    delta_rows: int = Field(
-        description="Pictures written since the snapshot was built, searched beside it."
-    )
-    dead_rows: int = Field(
-        description="Pictures passed over, in the snapshot or beside it, since their products were "
-        "changed or deleted."
-    )
-    bundle: BundleOut
-    problem: str | None = Field(
-        description="Why this is not the newest version with every write, if so."
-    )
-
-
 class HealthOut(BaseModel):
     """A process that works."""
 

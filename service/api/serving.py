@@ -7,6 +7,7 @@ from service.core.store import ProductStore, ThumbnailStore
 from service.core.types import Encoder
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.search import Search
+from service.pipeline.versions import Versions
 from service.pipeline.writing import Writing
 
 
@@ -27,3 +28,4 @@ class Serving:
     searchers: Executor
     writing: Writing
     writers: Executor
+    versions: Versions

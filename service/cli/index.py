@@ -1,7 +1,8 @@
 """`vitrine index`: the versions of the index, and which of them serves."""
 
 import json
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -20,10 +21,12 @@ from service.cli.options import (
     settings_with,
 )
 from service.cli.report import report
-from service.core.errors import IndexUnavailableError
 from service.core.manifest import SnapshotManifest
+from service.core.snapshot import KeptVersion
 from service.pipeline.gate import Check, inspect, require
 from service.pipeline.promoting import promote as promote_version
+from service.pipeline.promoting import version_before
+from service.pipeline.versions import state_of
 from service.wiring import alone_in, inspecting, snapshots
 
 app = typer.Typer(
@@ -39,26 +42,15 @@ Version = Annotated[int | None, typer.Argument(help="A version. [default: the se
 def list_versions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the versions on disk, the serving one and those it may be rolled back to."""
     folder = snapshots(settings_with(data_dir=data_dir))
-    history, manifests = folder.history(), folder.manifests()
+    history, versions = folder.history(), folder.kept()
     if as_json:
-        rows = [
-            {"state": _state(m, history), **m.model_dump(mode="json", exclude={"operating_points"})}
-            for m in manifests
-        ]
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps([_as_json(kept, history) for kept in versions if kept.manifest]))
         return
     # What fits 80 columns; `show` and --json have the rest.
     table = Table("version", "state", "built", "rows", "products", "kind", "recall@10")
-    for m in manifests:
-        table.add_row(
-            f"v{m.version:06d}",
-            _state(m, history),
-            m.built_at[:16].replace("T", " "),
-            f"{m.rows:,}",
-            f"{m.products:,}",
-            m.index_kind,
-            f"{m.chosen.recall:.4f}",
-        )
+    for kept in versions:
+        state = state_of(kept.version, history) if kept.whole else "damaged"
+        table.add_row(f"v{kept.version:06d}", state, *_about(kept.manifest))
     console().print(table)
 
 
@@ -134,14 +126,9 @@ def promote(
 def rollback(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Put the version in service that served before this one."""
     with alone_in(settings_with(data_dir=data_dir)) as folder:
-        before = folder.history()[1:2]
-        if not before:
-            raise IndexUnavailableError(
-                "no version served before this one: see `vitrine index list`"
-            )
-        folder.load(before[0])
-        version = folder.roll_back()
-    assert version is not None  # nobody else could change that meanwhile
+        version = version_before(folder)
+        folder.load(version)
+        folder.roll_back()
     _say_serving(version, as_json=as_json)
 
 
@@ -164,10 +151,20 @@ def prune(
         typer.echo(f"removed {names}" if removed else "nothing to remove")
 
 
-def _state(manifest: SnapshotManifest, history: tuple[int, ...]) -> str:
-    if manifest.version not in history:
-        return "not promoted"
-    return "serves" if manifest.version == history[0] else "served"
+def _about(manifest: SnapshotManifest | None) -> Iterator[str]:
+    if manifest is not None:
+        yield manifest.built_at[:16].replace("T", " ")
+        yield f"{manifest.rows:,}"
+        yield f"{manifest.products:,}"
+        yield manifest.index_kind
+        yield f"{manifest.chosen.recall:.4f}"
+
+
+def _as_json(kept: KeptVersion, history: tuple[int, ...]) -> dict[str, Any]:
+    assert kept.manifest is not None
+    said = kept.manifest.model_dump(mode="json", exclude={"operating_points"})
+    about = {"state": state_of(kept.version, history), "bytes": kept.size, "sound": kept.whole}
+    return {**about, **said}
 
 
 def _show_checks(checks: list[Check]) -> None:

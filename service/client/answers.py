@@ -176,3 +176,26 @@ class Index:
     dead_rows: int
     bundle: Bundle
     problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexVersion:
+    """A version of the index on disk; what it says of itself is None where it is damaged."""
+
+    version: int
+    state: Literal["serves", "served", "not promoted"]
+    sound: bool
+    bytes: int
+    built_at: str | None
+    rows: int | None
+    products: int | None
+    index_factory: str | None
+    recall: float | None
+    bundle: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexVersions:
+    """All of them, oldest first."""
+
+    versions: tuple[IndexVersion, ...]

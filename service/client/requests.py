@@ -72,6 +72,26 @@ def index() -> Call[answers.Index]:
     return Call("GET", "/v1/index", _reader(answers.Index))
 
 
+def index_versions() -> Call[tuple[answers.IndexVersion, ...]]:
+    """List the versions of the index on disk, oldest first."""
+    return Call(
+        "GET",
+        "/v1/index/versions",
+        lambda response: parsed(answers.IndexVersions, _json(response)).versions,
+    )
+
+
+def promote_index(version: int) -> Call[answers.Index]:
+    """Put a version in service if it passes the gate; returns what serves then."""
+    arguments = {"json": {"version": version}}
+    return Call("POST", "/v1/index:promote", _reader(answers.Index), arguments)
+
+
+def roll_back_index() -> Call[answers.Index]:
+    """Put the version in service that served before; returns what serves then."""
+    return Call("POST", "/v1/index:rollback", _reader(answers.Index))
+
+
 def image(image_id: str) -> Call[bytes]:
     """Return the bytes of a small picture to show."""
     return Call("GET", f"/v1/images/{quote(image_id, safe='')}", lambda response: response.content)

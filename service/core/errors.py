@@ -17,6 +17,7 @@
     ├── IndexCorruptError            a snapshot that contradicts its manifest
     ├── IndexChoiceError             a kind of index that cannot be built
     ├── IndexRefusedError            a snapshot that is not good enough to serve
+    ├── VersionNotFoundError         no version of the index has this number
     ├── BundleError                  a model bundle that cannot be trusted
     │   └── BundleMismatchError        index and bundle come from different models
     ├── SettingsError                settings that cannot be used together, or are malformed
@@ -30,6 +31,7 @@
     ├── EncoderError                 a picture that the encoder could not be run on
     ├── ReindexFailedError           too many images failed; nothing was promoted
     ├── StoreError                   the catalogue database refused
+    │   └── CatalogBusyError           another builds or promotes an index there
     └── CacheError                   a cache that did not answer; never reaches a user
 
 A message names the thing and the way out; `code` is stable and part of the interface.
@@ -143,6 +145,12 @@ class IndexRefusedError(VitrineError):
     code = "index_refused"
 
 
+class VersionNotFoundError(VitrineError):
+    """No version of the index has this number, or none served before."""
+
+    code = "version_not_found"
+
+
 class BundleError(VitrineError):
     """A model bundle is incomplete, damaged or of an unknown schema."""
 
@@ -223,6 +231,12 @@ class StoreError(VitrineError):
     """The catalogue database refused a read or a write."""
 
     code = "store_failed"
+
+
+class CatalogBusyError(StoreError):
+    """Another process, or another request, builds or promotes an index of this catalogue."""
+
+    code = "catalog_busy"
 
 
 class CacheError(VitrineError):

@@ -125,6 +125,22 @@ class Snapshot:
         return 0
 
 
+@dataclass(frozen=True, slots=True)
+class KeptVersion:
+    """A version on disk, by a look at its folder; every byte is read when it is loaded.
+
+    Attributes:
+        manifest: What it says of itself; None where that cannot be read.
+        size: Of all its files, in bytes.
+        whole: Whether its manifest is sound, and every file that it names is there.
+    """
+
+    version: int
+    manifest: SnapshotManifest | None
+    size: int
+    whole: bool
+
+
 class SnapshotStore(Protocol):
     """Versions of the index on disk, one of which is current."""
 
@@ -160,6 +176,10 @@ class SnapshotStore(Protocol):
 
     def manifests(self) -> list[SnapshotManifest]:
         """Return what every version says of itself, oldest first; unreadable ones are left out."""
+        ...
+
+    def kept(self) -> list[KeptVersion]:
+        """Look at every version there is, oldest first; those that cannot be read too."""
         ...
 
     def history(self) -> tuple[int, ...]:

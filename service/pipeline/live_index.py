@@ -104,19 +104,39 @@ class LiveIndex:
             except StoreError as exc:
                 self._lag = exc
 
-    def refresh(self) -> None:
+    def refresh(self, *, again: bool = False) -> None:
         """Load the current version if it is another, and catch up.
 
         One that is refused leaves the old serving. A process that was started after that takes the
         newest version before it which is whole and of its own bundle. So an old bundle keeps its
-        index until it is replaced together with it.
+        index until it is replaced together with it. One that was refused is looked at once, or
+        `again` where somebody says that it is sound now.
         """
         with self._refreshing:
             try:
+                if again:
+                    self._refused = None
                 self._renew()
             except StoreError as exc:
                 self._refused, self._lag = None, exc  # and the next look tries again
         self.catch_up()
+
+    def load(self, version: int) -> Snapshot:
+        """Read a version that this process may serve.
+
+        Raises:
+            IndexCorruptError: It contradicts its manifest.
+            BundleMismatchError: It was built by another model.
+        """
+        snapshot = self._snapshots.load(version)
+        if snapshot.manifest.bundle_digest != self._bundle_digest:
+            raise BundleMismatchError(
+                f"index v{version:06d} was built by bundle {snapshot.manifest.bundle_name} "
+                f"({snapshot.manifest.bundle_digest[:12]}), this process runs "
+                f"{self._bundle_digest[:12]}: serve with that bundle, or run `vitrine reindex` "
+                "with this one"
+            )
+        return snapshot
 
     def watch(self, interval_seconds: float) -> Thread:
         """Refresh in a background thread until `close`; log each new problem once."""
@@ -152,7 +172,7 @@ class LiveIndex:
             if served is None or version != served.manifest.version:
                 self._store.sequence()  # or what is loaded could not be served
                 self._refused = version
-                self._swap(self._load(version))
+                self._swap(self.load(version))
             self._refused = self._refusal = None
         except StoreError:
             raise
@@ -188,19 +208,8 @@ class LiveIndex:
         with suppress(IndexCorruptError):  # CURRENT itself
             for version in self._snapshots.history()[1:]:
                 with suppress(IndexCorruptError, BundleMismatchError):
-                    return self._load(version)
+                    return self.load(version)
         return None
-
-    def _load(self, version: int) -> Snapshot:
-        snapshot = self._snapshots.load(version)
-        if snapshot.manifest.bundle_digest != self._bundle_digest:
-            raise BundleMismatchError(
-                f"index v{version:06d} was built by bundle {snapshot.manifest.bundle_name} "
-                f"({snapshot.manifest.bundle_digest[:12]}), this process runs "
-                f"{self._bundle_digest[:12]}: serve with that bundle, or run `vitrine reindex` "
-                "with this one"
-            )
-        return snapshot
 
 
 class _Tail:

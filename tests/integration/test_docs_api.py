@@ -50,7 +50,11 @@ SAYS = {
     r"1 sku-1 201 \d+ None None\n2 sku-1 200 \d+ None None\n3 sku-1 204 \d+ None None$",
     "Idempotency-Key": r"^(\{.*\})\1$",
     "limit=0": r'"code":"invalid_query"',
-    "JSON.stringify": r"^null \[ 'demo-\d{6}', 'demo-\d{6}', 'demo-\d{6}' \]$",
+    "match, results": r"^null \[ 'demo-\d{6}', 'demo-\d{6}', 'demo-\d{6}' \]$",
+    "v1/index/versions": r'^\{"versions":\[\{"version":1,"state":"serves".*"version_not_found"',
+    '"serves"': r"^serves 1 null$",
+    "index_versions": r"^1 serves True \d+ 20\d\d-\S+ [0-9a-f]{64}\n180 60 Flat 1.0\n1\n"
+    r"404 version_not_found$",
     '"dimensions": 256': r'"object":"list"',
 }
 """What a block that has this must print."""

@@ -15,6 +15,7 @@ from service.api.app import create_app
 from service.api.batch_schemas import BatchRequest
 from service.api.bulk_schemas import BulkLineIn, BulkStatusOut
 from service.api.embedding_schemas import EmbeddingsRequest
+from service.api.index_schemas import PromoteRequest
 from service.api.product_schemas import ProductIn, ProductPatchIn
 from service.api.schemas import Problem, SearchResponse
 from service.api.search_request import OptionsIn, SearchRequest
@@ -91,7 +92,11 @@ def test_both_bodies_of_a_search_have_examples_that_fit(described: dict[str, Any
 
 @pytest.mark.parametrize(
     ("path", "model"),
-    [("/v1/search:batch", BatchRequest), ("/v1/embeddings", EmbeddingsRequest)],
+    [
+        ("/v1/search:batch", BatchRequest),
+        ("/v1/embeddings", EmbeddingsRequest),
+        ("/v1/index:promote", PromoteRequest),
+    ],
 )
 def test_other_bodies_have_examples_that_fit(
     described: dict[str, Any], path: str, model: type[BaseModel]

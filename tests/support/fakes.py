@@ -23,7 +23,7 @@ from service.core.manifest import (
 )
 from service.core.product_kinds import FieldKind
 from service.core.receipts import RunReport
-from service.core.snapshot import Snapshot
+from service.core.snapshot import KeptVersion, Snapshot
 from service.core.store import CatalogView
 from service.core.types import (
     FIELDS,
@@ -238,6 +238,12 @@ class FakeSnapshots:
 
     def manifests(self) -> list[SnapshotManifest]:
         return [self.versions[version].manifest for version in sorted(self.versions)]
+
+    def kept(self) -> list[KeptVersion]:
+        return [
+            KeptVersion(version, snapshot.manifest, 0, version not in self.damaged)
+            for version, snapshot in sorted(self.versions.items())
+        ]
 
     def history(self) -> tuple[int, ...]:
         return self._history

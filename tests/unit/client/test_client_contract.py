@@ -8,9 +8,17 @@ import pytest
 from pydantic import BaseModel
 
 from service import client
-from service.api import answer_schemas, batch_schemas, bulk_schemas, product_schemas, schemas
+from service.api import (
+    answer_schemas,
+    batch_schemas,
+    bulk_schemas,
+    index_schemas,
+    product_schemas,
+    schemas,
+)
 from service.api.search_request import OptionsIn
 from service.api.source_request import PartIn, QueriesIn, SourceIn
+from service.client.answers import IndexVersions
 from service.client.parsing import parsed
 from service.client.products import Products
 
@@ -18,15 +26,17 @@ ANSWERS = {
     client.Batch: batch_schemas.BatchResponse,
     client.BatchItem: batch_schemas.BatchItem,
     client.BulkStatus: bulk_schemas.BulkStatusOut,
-    client.Bundle: schemas.BundleOut,
+    client.Bundle: index_schemas.BundleOut,
     client.Category: answer_schemas.CategoryOut,
     client.Detected: answer_schemas.DetectedOut,
     client.Explanation: schemas.ExplainOut,
     client.Facet: schemas.FacetOut,
     client.FacetValue: schemas.FacetValueOut,
     client.Image: schemas.ImageOut,
-    client.Index: schemas.IndexOut,
+    client.Index: index_schemas.IndexOut,
     client.IndexRef: schemas.IndexRef,
+    client.IndexVersion: index_schemas.VersionOut,
+    IndexVersions: index_schemas.VersionsOut,
     client.Problem: schemas.Problem,
     client.Product: schemas.ProductOut,
     client.Result: schemas.ResultOut,
