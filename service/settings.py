@@ -95,5 +95,10 @@ class Settings(BaseSettings):
         description="Pictures written since the index was built, or passed over in it, from which "
         "on a serving process folds them into a new version; 0 leaves that to the operator.",
     )
+    max_events: int = Field(
+        default=2_000_000,
+        ge=1,
+        description="Events kept, as shops report them; each one beyond it takes the oldest away.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks one.")

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +20,7 @@ from service.adapters.onnx_text import OnnxTextEncoder
 from service.adapters.redis_cache import RedisCache
 from service.adapters.run_records import RunFolder
 from service.adapters.snapshots import SnapshotFolder
+from service.adapters.sqlite_events import SqliteEvents
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
@@ -138,6 +139,13 @@ def examining(settings: Settings) -> Iterator[tuple[SqliteStore, SqliteThumbnail
 
 
 @contextmanager
+def reported(settings: Settings) -> Iterator[SqliteEvents]:
+    """Lend the events that shops reported."""
+    with closing(SqliteStore(settings.data_dir / "catalog.db")) as store:
+        yield store.events(settings.max_events)
+
+
+@contextmanager
 def reindexing(
     settings: Settings, index: IndexChoice = BY_SIZE, *, dry: bool = False
 ) -> Iterator[Reindex]:
@@ -205,7 +213,16 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
             snapshots(settings), store, live, alone=lambda: writing_to(settings.data_dir)
         )
         yield Serving(
-            search, live, store, thumbnails, encoder, searchers, writing, writers, versions
+            search=search,
+            live=live,
+            store=store,
+            thumbnails=thumbnails,
+            encoder=encoder,
+            searchers=searchers,
+            writing=writing,
+            writers=writers,
+            versions=versions,
+            events=store.events(settings.max_events),
         )
 
 

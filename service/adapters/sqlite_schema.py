@@ -2,6 +2,7 @@
 
 products -> product_images -> embeddings by (bundle, image)     changes: a number for every write
 requests: what was answered to writes that may come again
+events: what shoppers did, as shops report it
 
 `number` is the order of insertion. `revision` is the number of a product's last change. The numbers
 are never given twice, also where the log of changes was cut short: AUTOINCREMENT sees to it.
@@ -72,4 +73,20 @@ CREATE TABLE requests (
 CREATE INDEX requests_by_time ON requests (at);
 """
 
-MIGRATIONS = (_FIRST, _REVISIONS, _REQUESTS)
+# What shops reported of what shoppers did; numbers are in order, and have no gaps.
+_EVENTS = """
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    reporter TEXT NOT NULL,
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    product_id TEXT NOT NULL,
+    position INTEGER,
+    image_id BLOB,
+    UNIQUE (reporter, id)
+);
+"""
+
+MIGRATIONS = (_FIRST, _REVISIONS, _REQUESTS, _EVENTS)

@@ -1,6 +1,6 @@
 """The catalogue in SQLite: one file, read by many, written by turns.
 
-reads -> SqliteView | a reindex -> SqliteRun | a live write -> sqlite_writes
+reads -> SqliteView | a reindex -> SqliteRun | a live write -> sqlite_writes | events
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.adapters.sqlite_differences import known_downloads
+from service.adapters.sqlite_events import SqliteEvents
 from service.adapters.sqlite_file import SqliteFile
 from service.adapters.sqlite_requests import recalled
 from service.adapters.sqlite_rows import BUNDLE, keep_vectors
@@ -125,6 +126,10 @@ class SqliteStore:
                     f"DELETE FROM changes WHERE sequence IN ({some})",
                     (before, _FORGOTTEN_AT_ONCE),
                 ).rowcount
+
+    def events(self, most: int) -> SqliteEvents:
+        """Return the events that are kept in the same file, `most` of them; closed with it."""
+        return SqliteEvents(self._file, most)
 
     def close(self) -> None:
         """Close the database."""

@@ -12,6 +12,7 @@ from service.api.auth import Authenticate
 from service.api.batch_routes import make_batch_routes
 from service.api.embedding_routes import make_embedding_routes
 from service.api.errors import install_error_handlers
+from service.api.event_routes import make_event_routes
 from service.api.health import make_health_routes
 from service.api.index_routes import make_index_routes
 from service.api.limits import Admission, BodyLimit
@@ -74,6 +75,7 @@ def create_app(
     # Before the products', whose ids may have slashes.
     app.include_router(make_similar_routes(serving, metrics, admission))
     app.include_router(make_product_routes(serving, metrics, admission, max_body_bytes))
+    app.include_router(make_event_routes(serving, metrics, admission))
     app.include_router(make_picture_routes(serving))
     app.include_router(make_index_routes(serving))
     app.include_router(make_health_routes(serving, metrics))

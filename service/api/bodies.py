@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from service.api.batch_schemas import BatchRequest
 from service.api.embedding_schemas import EmbeddingsRequest
+from service.api.event_schemas import EventsRequest
 from service.api.index_schemas import PromoteRequest
 from service.api.search_request import OptionsIn, SearchRequest
 from service.api.source_request import FLAGS, INPUTS, PICTURES
@@ -166,6 +167,30 @@ EMBEDDINGS_BODY: dict[str, Any] = {
                 input=["navy blue shirt men", f"data:image/jpeg;base64,{_PICTURE}"],
                 model="vitrine-default",
             ),
+        ),
+    }
+}
+_CLICK = {
+    "id": "5c3a7d1e-1f0b-4c3e-9d59-5b2f4f0f7a10",
+    "type": "click",
+    "request_id": "4f0c9e0b7d0f4c7d9d0c6a3c1f6f7f6b",
+    "product_id": "demo-000123",
+    "position": 2,
+}
+EVENTS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": _json(
+            EventsRequest,
+            one={"summary": "A click", "value": _CLICK},
+            several={
+                "summary": "What a page showed, and what was bought",
+                "value": [
+                    {**_CLICK, "id": "page-7-1", "type": "impression", "position": 1},
+                    {**_CLICK, "id": "page-7-2", "type": "impression", "position": 2},
+                    {**_CLICK, "id": "order-41-1", "type": "purchase"},
+                ],
+            },
         ),
     }
 }

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.errors import public_detail
 from service.api.serving import Serving
+from service.api.source_request import Whole
 from service.core.snapshot import KeptVersion
 from service.pipeline.versions import State
 
@@ -116,4 +117,4 @@ class PromoteRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: int = Field(ge=1, le=2**31 - 1, description="As `/v1/index/versions` lists it.")
+    version: Whole = Field(ge=1, le=2**31 - 1, description="As `/v1/index/versions` lists it.")

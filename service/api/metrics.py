@@ -1,5 +1,7 @@
 """What a process counts, in Prometheus's format; one registry an app."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from service.api.serving import Serving
@@ -62,6 +64,12 @@ class Metrics:
             ["status"],
             registry=self._registry,
         )
+        self._events = Counter(
+            "vitrine_events_total",
+            "Events that shops reported, each once.",
+            ["type"],
+            registry=self._registry,
+        )
         self._degraded = Counter(
             "vitrine_degraded_total",
             "Answers given while something was not working.",
@@ -100,6 +108,11 @@ class Metrics:
     def count_bulk_line(self, status: int) -> None:
         """Count one line of a bulk write."""
         self._bulk.labels(str(status)).inc()
+
+    def count_events(self, new: Mapping[str, int]) -> None:
+        """Count events by their type."""
+        for kind, count in new.items():
+            self._events.labels(kind).inc(count)
 
     def render(self) -> bytes:
         """Return the exposition text."""

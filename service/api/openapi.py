@@ -13,6 +13,7 @@ from service.api.auth import needed_scope
 from service.api.batch_schemas import BatchRequest
 from service.api.bulk_schemas import BulkLineIn, BulkStatusOut
 from service.api.embedding_schemas import EmbeddingsRequest
+from service.api.event_schemas import EventsRequest
 from service.api.index_schemas import PromoteRequest
 from service.api.product_schemas import ProductIn, ProductPatchIn
 from service.api.schemas import Problem
@@ -79,6 +80,7 @@ def _unseen() -> dict[str, Any]:
     models = (
         Problem,
         *searches,
+        EventsRequest,
         PromoteRequest,
         ProductIn,
         ProductPatchIn,

@@ -104,13 +104,18 @@ def content_type(request: Request) -> str:
 
 async def read_json(request: Request) -> dict[str, Any]:
     """Read a body that is a JSON object; raises InvalidQueryError."""
-    try:
-        body = await request.json()
-    except (ValueError, RecursionError) as exc:
-        raise InvalidQueryError(f"the body is not JSON: {exc}") from exc
+    body = await read_value(request)
     if not isinstance(body, dict):
         raise InvalidQueryError("the body must be a JSON object")
     return body
+
+
+async def read_value(request: Request) -> Any:
+    """Read a body that is any JSON; raises InvalidQueryError."""
+    try:
+        return await request.json()
+    except (ValueError, RecursionError) as exc:
+        raise InvalidQueryError(f"the body is not JSON: {exc}") from exc
 
 
 def _once_each(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:

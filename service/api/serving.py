@@ -3,6 +3,7 @@
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from service.core.events import EventStore
 from service.core.store import ProductStore, ThumbnailStore
 from service.core.types import Encoder
 from service.pipeline.live_index import LiveIndex
@@ -29,3 +30,4 @@ class Serving:
     writing: Writing
     writers: Executor
     versions: Versions
+    events: EventStore

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import demo, evaluate, index, keys, query, reindex, serve
+from service.cli import demo, evaluate, events, index, keys, query, reindex, serve
 from service.cli.options import console
 from service.core.errors import IndexRefusedError, VitrineError
 
@@ -22,6 +22,7 @@ app.command()(query.search)
 app.command()(query.embed)
 app.command()(evaluate.evaluate)
 app.add_typer(index.app, name="index")
+app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
 
 

@@ -24,6 +24,7 @@ from service.client.answers import (
     IndexRef,
     IndexVersion,
     Problem,
+    Reported,
     Result,
     SearchAnswer,
 )
@@ -35,7 +36,16 @@ from service.client.errors import (
     VitrineUnreachableError,
 )
 from service.client.products import Image, Product, Version
-from service.client.queries import BulkLine, ImageIn, Options, Part, ProductIn, Query, Source
+from service.client.queries import (
+    BulkLine,
+    EventIn,
+    ImageIn,
+    Options,
+    Part,
+    ProductIn,
+    Query,
+    Source,
+)
 
 __all__ = [
     "AsyncVitrine",
@@ -47,6 +57,7 @@ __all__ = [
     "Category",
     "Detected",
     "Embeddings",
+    "EventIn",
     "Explanation",
     "Facet",
     "FacetValue",
@@ -61,6 +72,7 @@ __all__ = [
     "Product",
     "ProductIn",
     "Query",
+    "Reported",
     "Result",
     "SearchAnswer",
     "Source",

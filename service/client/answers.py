@@ -199,3 +199,12 @@ class IndexVersions:
     """All of them, oldest first."""
 
     versions: tuple[IndexVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What became of events: those that are new were `kept`, the others had come before."""
+
+    request_id: str
+    kept: int
+    repeated: int

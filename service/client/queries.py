@@ -81,6 +81,21 @@ class BulkLine(ProductIn, total=False):
     id: str
 
 
+class EventIn(TypedDict, total=False):
+    """What a shopper did with one product that an answer showed; `position` counts from 1.
+
+    Its `id` is the caller's own, and makes it safe to send again. `position` and `image_id` may be
+    left out.
+    """
+
+    id: str
+    type: Literal["impression", "click", "add_to_cart", "purchase"]
+    request_id: str
+    product_id: str
+    position: int | None
+    image_id: str | None
+
+
 def base64_of(data: bytes) -> str:
     """Return bytes as JSON can carry them."""
     return base64.b64encode(data).decode()

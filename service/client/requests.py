@@ -14,7 +14,7 @@ from service.client import answers
 from service.client.errors import VitrineAnswerError
 from service.client.parsing import parsed
 from service.client.products import Product, Products, Version
-from service.client.queries import Options, ProductIn, Query, as_json, as_texts, base64_of
+from service.client.queries import EventIn, Options, ProductIn, Query, as_json, as_texts, base64_of
 
 T = TypeVar("T")
 
@@ -65,6 +65,11 @@ def embeddings(model: str, inputs: Sequence[str | bytes]) -> Call[answers.Embedd
     ]
     body = {"model": model, "input": shown, "encoding_format": "base64"}
     return Call("POST", "/v1/embeddings", _embeddings, {"json": body})
+
+
+def report_events(events: Sequence[EventIn]) -> Call[answers.Reported]:
+    """Report what shoppers did with what was found, up to 500 events; each is kept once."""
+    return Call("POST", "/v1/events", _reader(answers.Reported), {"json": list(events)})
 
 
 def index() -> Call[answers.Index]:

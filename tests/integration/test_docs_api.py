@@ -17,6 +17,7 @@ from service import client
 from service.api import (
     batch_schemas,
     embedding_schemas,
+    event_schemas,
     product_schemas,
     search_request,
     source_request,
@@ -50,6 +51,8 @@ SAYS = {
     r"1 sku-1 201 \d+ None None\n2 sku-1 200 \d+ None None\n3 sku-1 204 \d+ None None$",
     "Idempotency-Key": r"^(\{.*\})\1$",
     "limit=0": r'"code":"invalid_query"',
+    "randomUUID": r"^3\n1$",
+    "report_events": r"^1 0 \w+\n0 1 \w+$",
     "match, results": r"^null \[ 'demo-\d{6}', 'demo-\d{6}', 'demo-\d{6}' \]$",
     "v1/index/versions": r'^\{"versions":\[\{"version":1,"state":"serves".*"version_not_found"',
     '"serves"': r"^serves 1 null$",
@@ -126,7 +129,8 @@ def test_every_field_that_can_be_sent_is_in_an_example() -> None:
     code = "\n".join(block for _, block in BLOCKS)
     models = (
         search_request.SearchRequest, source_request.PartIn, batch_schemas.BatchRequest,
-        embedding_schemas.EmbeddingsRequest, product_schemas.ProductIn, product_schemas.ImageIn,
+        embedding_schemas.EmbeddingsRequest, event_schemas.EventIn, product_schemas.ProductIn,
+        product_schemas.ImageIn,
     )  # fmt: skip
     fields = {name for model in models for name in model.model_fields} | {"file", "op", "id"}
     ignored = {"updated_at"}
@@ -172,6 +176,7 @@ def test_the_problem_that_is_shown_is_what_is_answered(guarded: Server) -> None:
         ("inputs of a mix", f"{source_request.MAX_PARTS}"),
         ("searches of a batch", f"{batch_schemas.MAX_QUERIES}"),
         ("inputs of `/v1/embeddings`", f"{embedding_schemas.MAX_INPUTS}"),
+        ("events of a request", f"{event_schemas.MAX_EVENTS}"),
         ("`text`", f"{source_request.MAX_TEXT:,} characters"),
         ("`filter`", f"{MAX_CONDITIONS} conditions, {MAX_VALUES:,} values in one of them"),
         ("pictures of a product", f"{product_schemas.MAX_IMAGES}"),

@@ -15,6 +15,7 @@ from service.api.app import create_app
 from service.api.batch_schemas import BatchRequest
 from service.api.bulk_schemas import BulkLineIn, BulkStatusOut
 from service.api.embedding_schemas import EmbeddingsRequest
+from service.api.event_schemas import EventsRequest
 from service.api.index_schemas import PromoteRequest
 from service.api.product_schemas import ProductIn, ProductPatchIn
 from service.api.schemas import Problem, SearchResponse
@@ -109,6 +110,16 @@ def test_other_bodies_have_examples_that_fit(
         model.model_validate(example["value"])
         for query in example["value"].get("queries", []):
             SearchRequest.model_validate(query)
+
+
+def test_the_events_have_examples_that_fit(described: dict[str, Any]):
+    content = described["paths"]["/v1/events"]["post"]["requestBody"]["content"]
+    body = content["application/json"]
+
+    assert body["schema"] == {"$ref": "#/components/schemas/EventsRequest"}
+    assert {type(example["value"]) for example in body["examples"].values()} == {dict, list}
+    for example in body["examples"].values():
+        EventsRequest.model_validate(example["value"])
 
 
 def test_similar_products_take_the_options_of_a_search(described: dict[str, Any]):

@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core.errors import FetchError, IndexCorruptError, InvalidFilterError
+from service.core.events import Event, KeptEvent
 from service.core.filters import Condition, Exists, Filter, OneOf, Range, text_of
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.keys import bundle_digest, image_digest
@@ -397,3 +399,27 @@ class FakeFetcher:
         with self.lock:
             self.sent.append(url)
         return Download(data, found)
+
+
+class FakeEvents:
+    """Satisfies `EventStore`."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[KeptEvent] = []
+
+    def add(self, events: Sequence[Event]) -> list[Event]:
+        new = []
+        for event in events:
+            if all(
+                (k.event.reporter, k.event.id) != (event.reporter, event.id) for k in self._kept
+            ):
+                self._kept.append(KeptEvent(datetime.now(UTC).isoformat(), event))
+                new.append(event)
+        self._kept = self._kept[-self._most :]
+        return new
+
+    def since(self, moment: datetime | None) -> Iterator[list[KeptEvent]]:
+        found = [k for k in self._kept if not moment or datetime.fromisoformat(k.at) >= moment]
+        if found:
+            yield found

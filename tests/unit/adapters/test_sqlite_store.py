@@ -14,6 +14,7 @@ import pytest
 from service.adapters.sqlite_schema import MIGRATIONS
 from service.adapters.sqlite_store import SqliteStore
 from service.core.errors import StoreError
+from service.core.events import Event, EventType
 from service.core.store import RunTotals, SeenRow, Write, Written
 from service.core.types import Product
 from support.catalog import BUNDLE, OTHER, image, images, reindex, rows_of, vectors
@@ -52,6 +53,7 @@ CREATE TABLE changes (
 CREATE TABLE runs (number INTEGER PRIMARY KEY AUTOINCREMENT, began_at TEXT NOT NULL);
 PRAGMA user_version=1;
 """
+DUMP_OF_SCHEMA_3 = Path(__file__).parents[2] / "support" / "catalog_schema_3.sql"
 SHOE = Product("shoe", "Runner", "Shoes", "Ada", 12.5, "EUR", attributes={"sizes": ("S", "M")})
 BAG = Product("bag", "Bag")
 
@@ -107,6 +109,13 @@ def write_schema_1(path: Path) -> None:
         db.commit()
 
 
+def write_schema_3(path: Path) -> None:
+    """What a file of schema 3 held when it was dumped."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript(DUMP_OF_SCHEMA_3.read_text())
+
+
 def test_a_file_of_schema_1_is_brought_up_with_all_it_holds(path: Path, store: SqliteStore) -> None:
     write_schema_1(path)
     shoe, bag = store.list_products(10)
@@ -135,11 +144,12 @@ def test_a_file_brought_up_goes_on_as_a_new_one(path: Path, store: SqliteStore) 
     assert result.revision == store.sequence() == 6
 
 
-def test_a_file_brought_up_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("schema", [1, 3])
+def test_a_file_brought_up_has_the_tables_of_a_new_one(tmp_path: Path, schema: int) -> None:
     tables = []
     for name in ("old.db", "new.db"):
         if name == "old.db":
-            write_schema_1(tmp_path / name)
+            (write_schema_1 if schema == 1 else write_schema_3)(tmp_path / name)
         store = SqliteStore(tmp_path / name)
         store.count_products()
         store.close()
@@ -150,6 +160,26 @@ def test_a_file_brought_up_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     old, new = tables
     assert old == new
+
+
+def test_a_file_of_schema_3_is_brought_up_with_all_it_holds(path: Path, store: SqliteStore) -> None:
+    write_schema_3(path)
+    shoe, bag = store.list_products(10)
+    assert (shoe.product, shoe.image_ids, shoe.revision) == (SHOE, images("yx"), 3)
+    assert (bag.product, bag.image_ids, bag.revision) == (Product("bag"), images("x"), 2)
+    assert store.embedded(images("xyz"), BUNDLE) == set(images("xy"))
+    assert list(store.replay(2, BUNDLE).products) == ["shoe", "hat"]
+    assert store.sequence() == 5
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT key, revision FROM requests").fetchall() == [("us:1", 3)]
+    events = store.events(most=10)
+    assert list(events.since(None)) == []
+    click = Event("shop", "e1", EventType.CLICK, "r1", "shoe", 1)
+    assert events.add([click, click]) == [click]
+    (result,) = store.write([Write("shoe", None, expected=3)], BUNDLE, {})
+    assert isinstance(result, Written)
+    assert result.revision == store.sequence() == 6
+    assert [[kept.event for kept in part] for part in events.since(None)] == [[click]]
 
 
 WRITER = """

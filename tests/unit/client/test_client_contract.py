@@ -12,6 +12,7 @@ from service.api import (
     answer_schemas,
     batch_schemas,
     bulk_schemas,
+    event_schemas,
     index_schemas,
     product_schemas,
     schemas,
@@ -39,6 +40,7 @@ ANSWERS = {
     IndexVersions: index_schemas.VersionsOut,
     client.Problem: schemas.Problem,
     client.Product: schemas.ProductOut,
+    client.Reported: event_schemas.EventsOut,
     client.Result: schemas.ResultOut,
     client.SearchAnswer: schemas.SearchResponse,
     Products: schemas.ProductsOut,
@@ -65,6 +67,10 @@ def test_every_field_of_a_query_can_be_asked(
     asked: type, models: list[type[BaseModel]], beside: set[str]
 ) -> None:
     assert set(asked.__annotations__) == set().union(*(m.model_fields for m in models)) | beside
+
+
+def test_every_field_of_an_event_can_be_reported() -> None:
+    assert set(client.EventIn.__annotations__) == set(event_schemas.EventIn.model_fields)
 
 
 def test_every_field_of_a_product_can_be_written() -> None:
