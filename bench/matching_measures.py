@@ -55,7 +55,10 @@ def hits(queries: Photos, catalogue: Photos) -> list[list[Hit]]:
     for vector in queries.vectors:
         cosines = catalogue.vectors @ vector
         nearest = np.argsort(-cosines, kind="stable")[:_DEPTH]
-        found.append(best_per_product(cosines[nearest], nearest, numbers[nearest], images, items))
+        best = best_per_product(cosines[nearest], nearest, numbers[nearest])
+        columns = (each.tolist() for each in (best.rows, best.similarities, best.matched))
+        ranked = zip(*columns, strict=True)
+        found.append([Hit(items[row], images[row], cosine, n, row) for row, cosine, n in ranked])
     return found
 
 

@@ -1,92 +1,103 @@
 """Neighbours to products, in the order to show: best picture each, copies collapsed, varied.
 
 nearest rows -> best picture per product -> near-duplicates collapsed? -> diversified?
+
+Some hundreds are ranked where ten are shown, so that they stay columns of numbers until then.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.types import Hit, Vectors
+from service.core.types import Vectors
 
 _BLOCK = 256
-"""Hits compared with those before them in one product of matrices."""
+"""Pictures compared with those before them in one product of matrices."""
+_SAME_BYTES = 0.99
+"""Cosine beyond which two vectors may be of one picture, whatever their rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """n products by their best pictures, best first.
+
+    Attributes:
+        similarities: (n,) cosines of these pictures, falling.
+        rows: (n,) of them in the index.
+        matched: (n,) how many pictures of each product were among the neighbours.
+    """
+
+    similarities: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    matched: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Products there are."""
+        return len(self.rows)
+
+    def take(self, places: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Ranked":
+        """Return those at some places."""
+        return Ranked(self.similarities[places], self.rows[places], self.matched[places])
 
 
 def best_per_product(
     similarities: NDArray[np.float32],
     rows: NDArray[np.int64],
     products: NDArray[np.int32],
-    image_ids: Sequence[str],
-    product_ids: Sequence[str],
     limit: int | None = None,
-) -> list[Hit]:
-    """Fold one query's neighbours into products, best first.
+) -> Ranked:
+    """Fold one query's neighbours into products, in order of their best pictures.
 
     Args:
         similarities: (k,) cosines, falling.
         rows: (k,) row numbers; -1, FAISS's word for "no more", is skipped.
         products: (k,) numbers of these rows' products.
-        image_ids: Of every row of the index.
-        product_ids: Of every row of the index.
-        limit: Hits wanted at most; None is all.
-
-    Returns:
-        A hit a product, in order of its best picture; `matched_images` counts its pictures among
-        the k neighbours.
+        limit: Products wanted at most; None is all.
     """
     real = np.flatnonzero(rows >= 0)
     _, first, counts = np.unique(products[real], return_index=True, return_counts=True)
     order = np.argsort(first)[:limit]
     best = real[first[order]]
-    folded = zip(
-        rows[best].tolist(), similarities[best].tolist(), counts[order].tolist(), strict=True
-    )
-    # Only of the rows that are shown: reading an id is most of the work.
-    return [
-        Hit(product_ids[row], image_ids[row], similarity, matched, row)
-        for row, similarity, matched in folded
-    ]
+    return Ranked(similarities[best], rows[best], counts[order])
 
 
-def collapse(hits: Sequence[Hit], vectors: Vectors, least_cosine: float) -> list[Hit]:
-    """Keep the first of those hits whose pictures are nearly the same.
+def collapse(
+    vectors: Vectors, least_cosine: float, image_id: Callable[[int], str]
+) -> dict[int, list[int]]:
+    """Keep the first of those pictures that are nearly the same.
 
     Args:
-        hits: Best first.
-        vectors: (len(hits), dim), those of their best pictures.
+        vectors: (n, dim), best first.
         least_cosine: Of two pictures that count as one; the very same bytes always do.
+        image_id: Returns the identity of the picture at a place.
 
     Returns:
-        The hits kept, in order, each with the ids of those it stands for as `duplicates`.
+        The places kept, in order, each with the places of those it stands for.
     """
-    kept: list[int] = []
-    duplicates: dict[int, list[str]] = {}
-    pictures: dict[str, int] = {}
-    for first in range(0, len(hits), _BLOCK):
-        block = np.arange(first, min(first + _BLOCK, len(hits)))
+    identity, kept = cache(image_id), dict[int, list[int]]()
+    for first in range(0, len(vectors), _BLOCK):
+        block = np.arange(first, min(first + _BLOCK, len(vectors)))
         before = np.array([*kept, *block], np.int64)
-        close = vectors[block] @ vectors[before].T >= least_cosine
-        close &= before < block[:, np.newaxis]
-        some: list[bool] = np.any(close, axis=1).tolist()  # most have none, and are kept
-        for place in block.tolist():
-            same = pictures.get(hits[place].image_id)
-            if same is None and some[place - first]:
-                near = before[close[place - first]].tolist()
-                same = next((other for other in near if other in duplicates), None)
-            if same is not None:
-                duplicates[same].append(hits[place].product_id)
-                continue
-            kept.append(place)
-            duplicates[place], pictures[hits[place].image_id] = [], place
-    return [
-        replace(hits[place], duplicates=tuple(duplicates[place]))
-        if duplicates[place]
-        else hits[place]
-        for place in kept
-    ]
+        compared = vectors[before]
+        # A view of the same, so that half the products are spared where nothing was kept yet.
+        cosines = compared[len(kept) :] @ compared.T
+        earlier = before < block[:, np.newaxis]
+        near = (cosines >= least_cosine) & earlier
+        same = (cosines >= _SAME_BYTES) & earlier
+        some: list[bool] = np.any(near | same, axis=1).tolist()  # most have none, and are kept
+        for row, place in enumerate(block.tolist()):
+            if some[row]:
+                copies = [other for other in before[same[row]].tolist() if other in kept]
+                copies = [other for other in copies if identity(other) == identity(place)]
+                likes = [other for other in before[near[row]].tolist() if other in kept]
+                if copies or likes:
+                    kept[(copies or likes)[0]].append(place)
+                    continue
+            kept[place] = []
+    return kept
 
 
 def diversified(
@@ -110,14 +121,12 @@ def diversified(
     Returns:
         Places of min(count, n) candidates, in order; of equals the more similar.
     """
-    chosen: list[int] = []
-    free = np.ones(len(similarities), np.bool_)
-    likeness = np.zeros(len(similarities), np.float32)
-    for _ in range(min(count, len(similarities))):
-        worth = (1 - diversity) * similarities - diversity * likeness
-        best = int(np.argmax(np.where(free, worth, -np.inf))) if chosen else 0
-        cosines = vectors @ vectors[best]
-        likeness = np.maximum(likeness, cosines) if chosen else cosines
-        chosen.append(best)
-        free[best] = False
+    count = min(count, len(similarities))
+    worth = (1 - diversity) * similarities
+    likeness = np.full(len(similarities), -np.inf, np.float32)
+    chosen = [0] if count else []
+    while len(chosen) < count:
+        np.maximum(likeness, vectors @ vectors[chosen[-1]], out=likeness)
+        worth[chosen[-1]] = -np.inf
+        chosen.append(int(np.argmax(worth - diversity * likeness)))
     return chosen

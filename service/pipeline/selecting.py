@@ -7,7 +7,7 @@ Each step may drop products, so more are asked for until the page is full or the
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from service.core.filters import Filter
 from service.core.overlay import LiveView
-from service.core.ranking import best_per_product, collapse, diversified
+from service.core.ranking import Ranked, best_per_product, collapse, diversified
 from service.core.types import Hit, Vectors
 from service.pipeline.facets import Facet, count_facets
 from service.pipeline.filtering import Kept
@@ -24,6 +24,8 @@ from service.pipeline.filtering import Kept
 CANDIDATES = 200
 """Products, at least, that facets count and that diversity chooses from."""
 _COMPARED = 2
+_UNREAD: Vectors = np.empty((0, 0), np.float32)
+_ALONE: Mapping[int, Sequence[int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,21 @@ class Selected:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What may be shown.
+
+    Attributes:
+        near: Products near enough.
+        vectors: (len(near), dim) of their pictures, if these are to be compared.
+        groups: Places of those left when copies are one, each with the places it stands for.
+    """
+
+    near: Ranked
+    vectors: Vectors
+    groups: Mapping[int, Sequence[int]]
+
+
 def select(
     snapshot: LiveView,
     vector: NDArray[np.float32],
@@ -112,32 +129,35 @@ def select(
     while True:
         asked = pool + len(options.exclude_ids)
         found, depth = _nearest(snapshot, vector, asked, kept)
-        candidates = [hit for hit in found if hit.product_id not in options.exclude_ids]
-        near = [hit for hit in candidates if hit.similarity >= options.min_similarity]
-        hits = near
-        if options.collapse is not None:
-            hits = collapse(near, _vectors(snapshot, near), options.collapse)
-        if len(hits) >= last or len(found) < asked or len(near) < len(candidates):
+        candidates = _without(snapshot, found, options.exclude_ids)
+        # Compared as a double, which is what was sent.
+        near = candidates.take(candidates.similarities >= np.float64(options.min_similarity))
+        left = _left(snapshot, near, options)
+        if len(left.groups) >= last or len(found) < asked or len(near) < len(candidates):
             break
         pool *= 2
-    counted = np.array([hit.row for hit in near[:CANDIDATES]], np.int64)
-    facets = count_facets(snapshot.fields, options.facets, snapshot.product_rows[counted])
-    if options.diversity:
-        hits = _diversified(snapshot, hits[: max(last, CANDIDATES)], options.diversity, last)
-    plan = _plan(snapshot, kept, depth, len(near))
-    return Selected(hits[options.offset : last], candidates[:_COMPARED], facets, plan)
+    facets = count_facets(
+        snapshot.fields, options.facets, snapshot.product_rows[near.rows[:CANDIDATES]]
+    )
+    return Selected(
+        hits=_hits(snapshot, near, _page(left, options, last), left.groups),
+        nearest=_hits(snapshot, candidates, range(min(_COMPARED, len(candidates)))),
+        facets=facets,
+        plan=_plan(snapshot, kept, depth, len(near)),
+    )
 
 
 def nearest_products(
     snapshot: LiveView, vector: NDArray[np.float32], limit: int, kept: Kept | None = None
 ) -> list[Hit]:
     """Return up to `limit` distinct products, nearest first."""
-    return _nearest(snapshot, vector, limit, kept)[0]
+    found, _ = _nearest(snapshot, vector, limit, kept)
+    return _hits(snapshot, found, range(len(found)))
 
 
 def _nearest(
     snapshot: LiveView, vector: NDArray[np.float32], limit: int, kept: Kept | None
-) -> tuple[list[Hit], int]:
+) -> tuple[Ranked, int]:
     """Ask for more rows until there are `limit` products; return these, and the rows asked for."""
     rows = kept.count if kept else snapshot.rows
     marked = kept.rows if kept and kept.count < snapshot.rows else None
@@ -147,26 +167,60 @@ def _nearest(
     while rows:
         found = snapshot.index.search(vector[np.newaxis], min(wanted, rows), marked)
         (similarities,), (numbers,) = found
-        products = snapshot.product_rows[numbers]
-        images, ids = snapshot.image_ids, snapshot.product_ids
-        hits = best_per_product(similarities, numbers, products, images, ids, limit)
-        if len(hits) >= limit or wanted >= rows:
-            return hits, wanted
+        ranked = best_per_product(similarities, numbers, snapshot.product_rows[numbers], limit)
+        if len(ranked) >= limit or wanted >= rows:
+            return ranked, wanted
         wanted *= 4
-    return [], 0
+    return Ranked(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64)), 0
 
 
-def _vectors(snapshot: LiveView, hits: Sequence[Hit]) -> Vectors:
-    """Read the (len(hits), dim) vectors of their best pictures."""
-    return snapshot.vectors.take(np.array([hit.row for hit in hits], np.int64))
+def _without(snapshot: LiveView, found: Ranked, unwanted: Collection[str]) -> Ranked:
+    if not unwanted:
+        return found
+    ids = snapshot.product_ids
+    return found.take(np.array([ids[row] not in unwanted for row in found.rows.tolist()], np.bool_))
 
 
-def _diversified(
-    snapshot: LiveView, hits: Sequence[Hit], diversity: float, count: int
+def _left(snapshot: LiveView, near: Ranked, options: SearchOptions) -> _Left:
+    if options.collapse is None and not options.diversity:
+        return _Left(near, _UNREAD, dict.fromkeys(range(len(near)), ()))
+    vectors = snapshot.vectors.take(near.rows)
+    if options.collapse is None:
+        return _Left(near, vectors, dict.fromkeys(range(len(near)), ()))
+    rows, images = near.rows.tolist(), snapshot.image_ids
+    groups = collapse(vectors, options.collapse, lambda place: images[rows[place]])
+    return _Left(near, vectors, groups)
+
+
+def _page(left: _Left, options: SearchOptions, last: int) -> list[int]:
+    """Return the places to show, in order."""
+    places = list(left.groups)
+    if options.diversity:
+        places = places[: max(last, CANDIDATES)]
+        similarities, vectors = left.near.similarities[places], left.vectors[places]
+        places = [places[i] for i in diversified(similarities, vectors, options.diversity, last)]
+    return places[options.offset : last]
+
+
+def _hits(
+    snapshot: LiveView,
+    found: Ranked,
+    places: Iterable[int],
+    groups: Mapping[int, Sequence[int]] = _ALONE,
 ) -> list[Hit]:
-    similarities = np.array([hit.similarity for hit in hits], np.float32)
-    order = diversified(similarities, _vectors(snapshot, hits), diversity, count)
-    return [hits[place] for place in order]
+    """Read who the products at some places are, and those that they stand for."""
+    images, ids, rows = snapshot.image_ids, snapshot.product_ids, found.rows.tolist()
+    return [
+        Hit(
+            product_id=ids[rows[place]],
+            image_id=images[rows[place]],
+            similarity=float(found.similarities[place]),
+            matched_images=int(found.matched[place]),
+            row=rows[place],
+            duplicates=tuple(ids[rows[other]] for other in groups.get(place, ())),
+        )
+        for place in places
+    ]
 
 
 def _plan(snapshot: LiveView, kept: Kept | None, depth: int, candidates: int) -> Plan:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service.core.ranking import best_per_product, collapse, diversified
-from service.core.types import Hit, Vectors
+from service.core.types import Vectors
 
 
 def unit(n: int, seed: int, dim: int = 8) -> Vectors:
@@ -67,63 +67,63 @@ def test_of_nothing_nothing_is_chosen() -> None:
     assert diversified(np.empty(0, np.float32), np.empty((0, 8), np.float32), 0.5, 3) == []
 
 
-def test_copies_collapse_into_the_best_and_it_names_them() -> None:
+def collapsed(vectors: Vectors, least: float, pictures: str | None = None) -> dict[int, list[int]]:
+    """Of pictures that all differ, unless a letter each says which are the same."""
+    return collapse(vectors, least, lambda place: pictures[place] if pictures else f"{place}")
+
+
+def test_copies_collapse_into_the_best_of_them() -> None:
     vectors = unit(3, 1)[[0, 1, 0, 2, 1, 0]]
-    hits = [Hit(f"p{i}", f"picture {i}", 1 - i / 10, 1, i) for i in range(6)]
-    kept = collapse(hits, vectors, 0.99)
-    assert [(hit.product_id, hit.duplicates) for hit in kept] == [
-        ("p0", ("p2", "p5")),
-        ("p1", ("p4",)),
-        ("p3", ()),
-    ]
-    assert [(hit.similarity, hit.row) for hit in kept] == [(1.0, 0), (0.9, 1), (0.7, 3)]
+    kept = collapsed(vectors, 0.99)
+    assert kept == {0: [2, 5], 1: [4], 3: []}
+    assert list(kept) == [0, 1, 3]
 
 
 def test_the_same_bytes_are_one_whatever_rounding_makes_of_their_cosine() -> None:
-    hits = [Hit("a", "same", 0.9, 1, 0), Hit("b", "same", 0.9, 1, 1), Hit("c", "other", 0.8, 1, 2)]
     vectors = unit(3, 2)
     vectors[1] = vectors[0] * 0.999
-    assert [hit.product_id for hit in collapse(hits, vectors, 1.0)] == ["a", "c"]
+    assert collapsed(vectors, 1.0, "aab") == {0: [1], 2: []}
+    assert collapsed(vectors, 1.0, "abc") == {0: [], 1: [], 2: []}
+
+
+def test_the_same_bytes_come_before_what_is_only_like_them() -> None:
+    like, other = unit(2, 7)
+    between = (like + 0.05 * other) / np.linalg.norm(like + 0.05 * other)
+    vectors = np.stack([like, between, between])
+    assert collapsed(vectors, 0.9999, "abb") == {0: [], 1: [2]}
+    assert collapsed(vectors, 0.9999, "aba") == {0: [2], 1: []}
 
 
 @pytest.mark.parametrize("least", [-0.2, 0.3, 0.6, 0.9])
 def test_of_what_collapse_keeps_no_two_are_near_and_what_it_drops_is(least: float) -> None:
     vectors = unit(40, 4)
-    hits = [Hit(f"p{i}", f"picture {i}", 1 - i / 100, 1, i) for i in range(40)]
-    kept = collapse(hits, vectors, least)
-    rows = [hit.row for hit in kept]
-    assert ((vectors[rows] @ vectors[rows].T)[np.triu_indices(len(rows), 1)] < least).all()
-    for hit in kept:
-        for other in hit.duplicates:
-            assert vectors[int(other[1:])] @ vectors[hit.row] >= least
-    assert sorted([h.product_id for h in kept] + [d for h in kept for d in h.duplicates]) == sorted(
-        hit.product_id for hit in hits
-    )
+    kept = collapsed(vectors, least)
+    places = list(kept)
+    assert ((vectors[places] @ vectors[places].T)[np.triu_indices(len(places), 1)] < least).all()
+    for place, others in kept.items():
+        for other in others:
+            assert vectors[other] @ vectors[place] >= least
+    assert sorted([*kept, *(other for others in kept.values() for other in others)]) == [*range(40)]
 
 
-def test_more_hits_than_are_compared_at_once_collapse_as_a_few_do() -> None:
+def test_more_pictures_than_are_compared_at_once_collapse_as_a_few_do() -> None:
     vectors = unit(300, 5)
     vectors = np.concatenate([vectors, vectors[::-1], unit(1, 6), vectors[:7]])
-    hits = [Hit(f"p{i}", f"picture {i}", 1 - i / 1000, 1, i) for i in range(len(vectors))]
-    kept = collapse(hits, vectors, 0.999)
-    assert [hit.row for hit in kept] == [*range(300), 600]
-    assert kept[0].duplicates == ("p599", "p601")
-    assert kept[299].duplicates == ("p300",)
-    assert kept[300].duplicates == ()
+    kept = collapsed(vectors, 0.999)
+    assert list(kept) == [*range(300), 600]
+    assert kept[0] == [599, 601]
+    assert kept[299] == [300]
+    assert kept[600] == []
 
 
 @pytest.mark.parametrize("limit", [None, 1])
 def test_the_best_picture_stands_for_its_product(limit: int | None) -> None:
-    hits = best_per_product(
+    ranked = best_per_product(
         np.array([0.9, 0.8, 0.7, 0.0], np.float32),
         np.array([2, 0, 1, -1]),
         np.array([1, 0, 1, 1], np.int32),
-        ["x", "y", "z"],
-        ["q", "p", "p"],
         limit,
     )
-    assert [(h.product_id, h.image_id, h.matched_images, h.row) for h in hits] == [
-        ("p", "z", 2, 2),
-        ("q", "x", 1, 0),
-    ][:limit]
-    assert [h.similarity for h in hits] == pytest.approx([0.9, 0.8][:limit])
+    assert ranked.rows.tolist() == [2, 0][:limit]
+    assert ranked.matched.tolist() == [2, 1][:limit]
+    assert ranked.similarities.tolist() == pytest.approx([0.9, 0.8][:limit])
