@@ -44,7 +44,12 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(
         default=40_000_000, ge=1, description="Largest picture, width times height."
     )
-    max_batch: int = Field(default=16, ge=1, description="Pictures in one encoder run.")
+    max_batch: int = Field(default=16, ge=1, description="Pictures in one encoder run, at most.")
+    lanes: int = Field(
+        default=1,
+        ge=1,
+        description="Encoder runs at once; with `VITRINE_THREADS=1`, one a core may be faster.",
+    )
     max_in_flight: int = Field(
         default=256,
         ge=1,

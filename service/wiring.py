@@ -258,7 +258,7 @@ def _embedder(
     fetches = max(1, settings.search_threads // 4)
     looking = Looking(
         tiers=Tiers(encoder),
-        batcher=Batcher(encoder, max_batch=settings.max_batch),
+        batcher=Batcher(encoder, max_batch=settings.max_batch, lanes=settings.lanes),
         cache=EmbeddingCache(caches, encoder.bundle_digest, manifest.dim, manifest.heads),
         recent=RecentPictures(recent),
         stored=store,

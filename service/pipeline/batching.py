@@ -1,57 +1,56 @@
 """Natural batching: an idle encoder takes a picture at once, a busy one all that queued since.
 
-    see   -> encoder idle? lead : queue and wait
-    lead  -> own pictures + all waiting, up to max_batch -> results to their callers
+    see   -> a lane is free? lead : queue (`batch_queue`) and wait
+    lead  -> own pictures + what waits of the same tier, up to max_batch -> results to their callers
           -> the first still waiting leads next
 
-No timer, and no thread of its own: a batch forms only while the encoder is busy, and a lone picture
-runs in its caller's thread without a hand-over. Pictures that come together stay together.
+No timer: a batch forms only while every lane is busy, and a lone picture runs in its caller's
+thread without a hand-over. What nobody waits for any more is dropped before it is encoded. A run
+that fails is halved until what fails is one picture.
 """
 
-from collections import deque
-from collections.abc import Iterator, Mapping
-from threading import Event, Lock
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.errors import VitrineError
+from service.core.errors import EncoderError, VitrineError
 from service.core.types import Encoder, Pixels, Seen, Vectors
+from service.pipeline.batch_queue import BatchQueue, Job, Part
 from service.pipeline.outcome import succeeded
 from service.pipeline.terms import EXACT, PATIENT, Terms
 
 
-class _Job:
-    """Pictures of one caller, who is woken with results, or to lead the next batch."""
-
-    __slots__ = ("encoder", "failure", "pixels", "seen", "woken")
-
-    def __init__(self, pixels: Pixels, encoder: Encoder) -> None:
-        self.pixels = pixels
-        self.encoder = encoder
-        self.woken = Event()
-        self.seen: list[Seen] | None = None
-        self.failure: Exception | None = None
-
-
 class Batcher:
-    """Stands in front of an encoder; safe to call from any number of threads."""
+    """Stands in front of the encoders of a bundle; safe to call from any number of threads."""
 
-    def __init__(self, encoder: Encoder, *, max_batch: int = 16) -> None:
+    def __init__(self, encoder: Encoder, *, max_batch: int = 16, lanes: int = 1) -> None:
         """Prepare an empty queue.
 
         Args:
-            encoder: What runs the batches, one at a time.
-            max_batch: Pictures a run, where several callers' are put together.
+            encoder: What runs the batches of callers who name no other.
+            max_batch: Pictures a run, at most.
+            lanes: Runs at once.
         """
         self._encoder = encoder
-        self._max_batch = max_batch
+        self._lanes = lanes
         self._lock = Lock()
-        self._waiting: deque[_Job] = deque()
-        self._busy = False
+        self._queue = BatchQueue(max_batch, lanes)
+        self._running = 0
+        # For the parts of one job that run side by side; the first is its caller's.
+        self._helpers = ThreadPoolExecutor(lanes, thread_name_prefix="encode")
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that no run has taken yet."""
+        with self._lock:
+            return self._queue.pictures
 
     def encode(self, pixels: Pixels, terms: Terms = EXACT) -> NDArray[np.float32]:
-        """Embed one (size, size, 3) picture into its (dim,) vector; blocks until it is there."""
+        """Embed one (size, size, 3) picture into its (dim,) vector; raises as `see`."""
         (seen,) = self.see(pixels[np.newaxis], terms=terms)
         return succeeded(seen).vector
 
@@ -64,62 +63,113 @@ class Batcher:
             pixels: (n, size, size, 3).
             encoder: Of the tier that is wanted; by default the one given at first.
             terms: Of the request.
+
+        Returns:
+            For each picture what was seen, or EncoderError.
+
+        Raises:
+            DeadlineExceededError: The time was over before all were encoded.
+            AbandonedError: Nobody waits any more, and some were not encoded.
         """
         terms.check()
-        job = _Job(pixels, encoder or self._encoder)
-        if self._must_wait(job):
-            job.woken.wait()
-        if job.seen is None and job.failure is None:
-            self._lead(job)
+        job = Job(pixels, encoder or self._encoder, terms)
+        self._enter(job)
+        while not job.done:
+            if self._told_to_lead(job):
+                self._lead(job, in_its_thread=True)
         if job.failure is not None:
             raise job.failure
-        assert job.seen is not None  # set by whoever led its batch
-        return list(job.seen)
+        return [job.seen[place] for place in range(len(pixels))]
 
-    def _must_wait(self, job: _Job) -> bool:
-        """Take the encoder if it is idle, else join the queue."""
+    def _enter(self, job: Job) -> None:
+        """Take a lane if there is one, else join the queue."""
         with self._lock:
-            if self._busy:
-                self._waiting.append(job)
-                return True
-            self._busy = True
-            return False
+            job.leads = self._running < self._lanes
+            if job.leads:
+                self._running += 1
+            else:
+                job.waits = True
+                self._queue.add(job)
 
-    def _lead(self, job: _Job) -> None:
-        """Run the job and what waits as one batch, then hand the encoder on."""
-        jobs = [job, *self._others(job)]
+    def _told_to_lead(self, job: Job) -> bool:
+        """Wait for something to do, or to be done; give up where that takes too long."""
+        seconds = job.terms.seconds_left
+        in_time = job.leads or job.woken.wait(None if seconds == math.inf else seconds)
+        with self._lock:
+            if not in_time and not job.woken.is_set():
+                self._queue.drop(job)
+                job.failure = job.terms.failure()
+            leads, job.leads = job.leads, False
+            job.woken.clear()
+            job.waits = not leads
+        return leads
+
+    def _lead(self, job: Job, *, in_its_thread: bool) -> None:
+        """Run a job and what waits like it as one batch, then hand the lane on."""
+        with self._lock:
+            parts = self._run_of(job)
+        outcomes: list[Seen | VitrineError] = []
         try:
-            whole = np.concatenate([each.pixels for each in jobs]) if len(jobs) > 1 else job.pixels
-            seen = _each(*job.encoder.classify(whole), len(whole))
-            for each in jobs:
-                each.seen = [next(seen) for _ in each.pixels]
-        except Exception as exc:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
-            for each in jobs:
-                each.failure = exc
+            if parts:
+                outcomes = _outcomes(job.encoder, _together([part.pixels for part in parts]))
         finally:
-            self._hand_on()
-            for each in jobs[1:]:
-                each.woken.set()
+            with self._lock:
+                _deal(parts, outcomes)
+                job.waits = job.waits or in_its_thread
+                self._hand_on()
 
-    def _others(self, job: _Job) -> list[_Job]:
-        """Take from the queue, in order, what of the same tier still fits beside a job."""
-        jobs: list[_Job] = []
-        count = len(job.pixels)
-        with self._lock:
-            for each in list(self._waiting):
-                if each.encoder is not job.encoder or count + len(each.pixels) > self._max_batch:
-                    break
-                self._waiting.remove(each)
-                jobs.append(each)
-                count += len(each.pixels)
-        return jobs
+    def _run_of(self, job: Job) -> list[Part]:
+        """Make up a run, none if nobody waits for it; let other lanes go on with the rest."""
+        for useless in self._queue.drop_useless():
+            useless.woken.set()
+        job.failure = job.terms.failure()
+        if job.failure is not None:
+            job.woken.set()
+            return []
+        parts = self._queue.filled(job)
+        while self._running < self._lanes and self._queue.pictures:
+            self._running += 1
+            self._hand_on()
+        return parts
 
     def _hand_on(self) -> None:
-        with self._lock:
-            if self._waiting:
-                self._waiting.popleft().woken.set()
-            else:
-                self._busy = False
+        """Let the next one lead, in its caller's thread if that is idle."""
+        job = self._queue.lead()
+        if job is None:
+            self._running -= 1
+        elif job.waits:
+            job.leads = True
+            job.woken.set()
+        else:  # its caller is busy with another part of it, in another lane
+            self._helpers.submit(self._lead, job, in_its_thread=False)
+
+
+def _outcomes(encoder: Encoder, pixels: Pixels) -> list[Seen | VitrineError]:
+    """See n pictures; of those that cannot be, each fails alone."""
+    try:
+        return list(_each(*encoder.classify(pixels), len(pixels)))
+    except Exception as exc:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+        if len(pixels) == 1:
+            error = EncoderError(f"the encoder failed: {exc}")
+            error.__cause__ = exc
+            return [error]
+    half = len(pixels) // 2
+    return [*_outcomes(encoder, pixels[:half]), *_outcomes(encoder, pixels[half:])]
+
+
+def _together(pictures: Sequence[Pixels]) -> Pixels:
+    return np.concatenate(pictures) if len(pictures) > 1 else pictures[0]
+
+
+def _deal(parts: Sequence[Part], outcomes: Sequence[Seen | VitrineError]) -> None:
+    """Give the outcomes of a run to their jobs, and wake those that are done."""
+    interrupted = EncoderError("the run was interrupted")
+    given = iter(outcomes)
+    for part in parts:
+        for place in range(part.start, part.start + part.count):
+            part.job.seen[place] = next(given, interrupted)
+        if part.job.done:
+            part.job.woken.set()
 
 
 def _each(vectors: Vectors, heads: Mapping[str, NDArray[np.float32]], count: int) -> Iterator[Seen]:

@@ -14,7 +14,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.errors import FetchError, InvalidImageError, InvalidQueryError, OverloadedError
+from service.core.errors import (
+    EncoderError,
+    FetchError,
+    InvalidImageError,
+    InvalidQueryError,
+    OverloadedError,
+)
 from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.preprocess import decode_for, preprocess
@@ -23,8 +29,11 @@ from service.core.thumbnails import thumbnail
 from service.core.types import Encoder, ImageFetcher, Thumbnail
 from service.pipeline.batching import Batcher
 from service.pipeline.decoding import Decoding
+from service.pipeline.terms import BULK, Terms
 
-PictureError: TypeAlias = InvalidImageError | FetchError | InvalidQueryError | OverloadedError
+PictureError: TypeAlias = (
+    InvalidImageError | FetchError | InvalidQueryError | OverloadedError | EncoderError
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +80,27 @@ class PictureMaker:
     fetcher: ImageFetcher | None = None
     decoding: Decoding = field(default_factory=Decoding)
 
-    def make(self, pictures: Iterable[Picture]) -> dict[Picture, Made | PictureError]:
+    def make(
+        self, pictures: Iterable[Picture], terms: Terms = BULK
+    ) -> dict[Picture, Made | PictureError]:
         """Embed the pictures, each once; one that cannot be, is an error in its place."""
         unique = list(dict.fromkeys(pictures))
-        return dict(zip(unique, self.pool.map(self._made_or_error, unique), strict=True))
+        made = self.pool.map(lambda each: self._made_or_error(each, terms), unique)
+        return dict(zip(unique, made, strict=True))
 
-    def _made_or_error(self, picture: Picture) -> Made | PictureError:
+    def _made_or_error(self, picture: Picture, terms: Terms) -> Made | PictureError:
         try:
-            return self._made(picture)
-        except (InvalidImageError, FetchError, InvalidQueryError, OverloadedError) as exc:
+            return self._made(picture, terms)
+        except (
+            InvalidImageError,
+            FetchError,
+            InvalidQueryError,
+            OverloadedError,
+            EncoderError,
+        ) as exc:
             return exc
 
-    def _made(self, picture: Picture) -> Made:
+    def _made(self, picture: Picture, terms: Terms) -> Made:
         bundle = self.encoder.bundle_digest
         if picture.image_id is not None:
             known = bool(self.store.embedded([picture.image_id], bundle))
@@ -94,11 +112,11 @@ class PictureMaker:
         if embedded and not shown:
             return Made(image_id)
         spec = self.encoder.manifest.preprocess
-        with self.decoding.turn():
+        with self.decoding.turn(terms):
             image = decode_for(spec, data, self.limits)
             pixels = None if embedded else preprocess(spec, image)
             small = thumbnail(data, image) if shown else None
-        vector = None if pixels is None else self.batcher.encode(pixels)
+        vector = None if pixels is None else self.batcher.encode(pixels, terms)
         return Made(image_id, vector=vector, small=small)
 
     def _bytes(self, picture: Picture) -> bytes:

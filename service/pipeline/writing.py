@@ -18,6 +18,7 @@ from service.core.product_patch import ProductPatch
 from service.core.store import ProductStore, ThumbnailStore, Write, Written
 from service.core.types import Product, StoredProduct
 from service.pipeline.pictures import Made, Picture, PictureError, PictureMaker
+from service.pipeline.terms import BULK, EXACT, Terms
 
 ABSENT = 0
 """As `expected`: the product must not exist."""
@@ -100,12 +101,14 @@ class Writing:
         if operation.key is not None and (done := self.store.recalled(operation.key)):
             self.live.catch_up()
             return done
-        (outcome,) = self.batch([operation])
+        (outcome,) = self.batch([operation], EXACT)
         if isinstance(outcome, VitrineError):
             raise outcome
         return outcome
 
-    def batch(self, operations: Sequence[Operation]) -> list[Written | VitrineError]:
+    def batch(
+        self, operations: Sequence[Operation], terms: Terms = BULK
+    ) -> list[Written | VitrineError]:
         """Do many in order, in one transaction as long as no product comes up again.
 
         Returns:
@@ -114,7 +117,8 @@ class Writing:
         Raises:
             StoreError: The catalogue refused; what came before may be done.
         """
-        made = self.pictures.make(p for each in operations for p in _pictures(each) or ())
+        brought = (p for each in operations for p in _pictures(each) or ())
+        made = self.pictures.make(brought, terms)
         outcomes: list[Written | VitrineError] = []
         try:
             for part in _without_repeats(operations):

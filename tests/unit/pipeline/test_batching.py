@@ -1,69 +1,110 @@
 """Natural batching: idle takes one at once, busy takes all that waits, nobody waits for ever."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Semaphore
+from threading import Event, Semaphore, get_ident
 
 import numpy as np
 import pytest
 
-from service.core.types import Pixels, Vectors
+from service.core.errors import (
+    AbandonedError,
+    DeadlineExceededError,
+    EncoderError,
+    VitrineError,
+)
+from service.core.types import Pixels, Seen, Vectors
 from service.pipeline.batching import Batcher
+from service.pipeline.terms import BULK, PATIENT, Terms
 from support.fakes import FakeEncoder
 from support.live_server import eventually
 
 PATIENCE_SECONDS = 20  # no test waits this long unless it fails
+BAD = 255
 
 
 class GatedEncoder(FakeEncoder):
-    """Says when a run begins, and finishes none before it is let."""
+    """Says when a run begins, and finishes none before it is let; fails on white pictures."""
 
     def __init__(self) -> None:
         super().__init__()
         self.begun = Semaphore(0)
         self.let = Semaphore(0)
-        self.failure: Exception | None = None
+        self.threads: list[int] = []
 
     def encode(self, images: Pixels) -> Vectors:
+        self.threads.append(get_ident())
         self.begun.release()
         assert self.let.acquire(timeout=PATIENCE_SECONDS)
         vectors = super().encode(images)
-        if self.failure:
-            raise self.failure
+        if (images.min(axis=(1, 2, 3)) == BAD).any():
+            raise RuntimeError("cannot look at white")
         return vectors
 
 
 class Callers:
-    """Threads that each embed one picture; the encoder is busy from the first one on."""
+    """Threads that each embed some pictures; the encoder is busy from the first one on."""
 
-    def __init__(self, pool: ThreadPoolExecutor, encoder: GatedEncoder, max_batch: int) -> None:
-        self.encoder = encoder
-        self.batcher = Batcher(encoder, max_batch=max_batch)
+    def __init__(self, pool: ThreadPoolExecutor, max_batch: int, lanes: int) -> None:
+        self.encoder, self.other = GatedEncoder(), GatedEncoder()
+        self.batcher = Batcher(self.encoder, max_batch=max_batch, lanes=lanes)
         self._pool = pool
 
     def call(self, seed: int) -> "Future[np.ndarray]":
         return self._pool.submit(self.batcher.encode, picture(seed))
 
+    def see(
+        self, *seeds: int, terms: Terms = PATIENT, encoder: FakeEncoder | None = None
+    ) -> "Future[list[Seen | VitrineError]]":
+        """Call, and wait until the call has been taken in."""
+        before, runs = self.batcher.waiting, self.runs()
+        future = self._pool.submit(self.batcher.see, pictures(*seeds), encoder, terms)
+        eventually(
+            lambda: self.batcher.waiting > before or self.runs() > runs or future.done(),
+            seconds=PATIENCE_SECONDS,
+        )
+        return future
+
+    def runs(self) -> int:
+        return len(self.encoder.threads) + len(self.other.threads)
+
     def wait_until_busy(self) -> None:
         assert self.encoder.begun.acquire(timeout=PATIENCE_SECONDS)
 
     def wait_until_queued(self, count: int) -> None:
-        eventually(lambda: len(self.batcher._waiting) == count)
+        eventually(lambda: self.batcher.waiting == count)
+
+    def let_all(self) -> None:
+        self.encoder.let.release(1000)
+        self.other.let.release(1000)
 
 
 @contextmanager
-def callers(max_batch: int = 16) -> Iterator[Callers]:
-    encoder = GatedEncoder()
+def callers(max_batch: int = 16, lanes: int = 1) -> Iterator[Callers]:
     with ThreadPoolExecutor(32) as pool:
+        group = Callers(pool, max_batch, lanes)
         try:
-            yield Callers(pool, encoder, max_batch)
+            yield group
         finally:
-            encoder.let.release(1000)
+            group.let_all()
 
 
 def picture(seed: int) -> Pixels:
-    return np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    if seed == BAD:
+        return np.full((32, 32, 3), BAD, np.uint8)
+    return np.random.default_rng(seed).integers(0, 250, (32, 32, 3), dtype=np.uint8)
+
+
+def pictures(*seeds: int) -> Pixels:
+    return np.stack([picture(seed) for seed in seeds])
+
+
+def holds(seen: list[Seen | VitrineError], *seeds: int) -> None:
+    """Each is what the encoder makes of that picture alone."""
+    expected = FakeEncoder().encode(pictures(*seeds))
+    np.testing.assert_allclose(np.stack([each.vector for each in seen]), expected, atol=1e-6)
 
 
 def test_an_idle_encoder_takes_a_picture_at_once_in_its_callers_thread() -> None:
@@ -96,20 +137,19 @@ def test_the_encoder_is_idle_again_once_everyone_was_served() -> None:
     assert group.encoder.batches == [1, 1, 1]
 
 
-def test_a_failure_reaches_everyone_of_its_run_and_the_next_run_goes_on() -> None:
+def test_a_picture_that_cannot_be_seen_fails_alone_whoever_is_in_its_run() -> None:
     with callers() as group:
-        group.encoder.failure = RuntimeError("out of memory")
-        futures = [group.call(0)]
-        group.wait_until_busy()
-        futures += [group.call(i) for i in range(1, 4)]
-        group.wait_until_queued(3)
-        group.encoder.let.release(2)
-        for future in futures:
-            with pytest.raises(RuntimeError, match="out of memory"):
-                future.result(PATIENCE_SECONDS)
-        group.encoder.failure = None
-        group.encoder.let.release()
-        group.call(0).result(PATIENCE_SECONDS)
+        first = group.see(0)
+        good, bad, mixed = group.see(1), group.see(BAD), group.see(2, BAD, 3)
+        group.let_all()
+        holds(first.result(PATIENCE_SECONDS), 0)
+        holds(good.result(PATIENCE_SECONDS), 1)
+        two, failed, three = mixed.result(PATIENCE_SECONDS)
+        holds([two, three], 2, 3)
+        for error in (failed, *bad.result(PATIENCE_SECONDS)):
+            assert isinstance(error, EncoderError)
+            assert "cannot look at white" in str(error)
+    assert group.encoder.batches[:2] == [1, 5], "apart only once they failed together"
 
 
 def test_an_encoder_that_answers_too_little_fails_the_run_and_not_the_queue() -> None:
@@ -119,7 +159,7 @@ def test_an_encoder_that_answers_too_little_fails_the_run_and_not_the_queue() ->
 
     batcher = Batcher(Short())
     for _ in range(2):
-        with pytest.raises(ValueError, match="0 vectors for 1 pictures"):
+        with pytest.raises(EncoderError, match="0 vectors for 1 pictures"):
             batcher.encode(picture(0))
 
 
@@ -134,31 +174,174 @@ def test_many_callers_each_get_their_own_vector() -> None:
     assert max(encoder.batches) <= 5
 
 
-def test_pictures_that_come_together_are_one_run_however_many() -> None:
+def test_pictures_that_come_together_are_run_together_as_far_as_a_run_holds() -> None:
     encoder = FakeEncoder()
-    pixels = np.stack([picture(i) for i in range(40)])
-    seen = Batcher(encoder, max_batch=16).see(pixels)
-    assert encoder.batches == [40]
-    vectors = np.stack([each.vector for each in seen])
-    np.testing.assert_allclose(vectors, FakeEncoder().encode(pixels), atol=1e-6)
+    seen = Batcher(encoder, max_batch=16).see(pictures(*range(40)))
+    assert encoder.batches == [16, 16, 8]
+    holds(seen, *range(40))
 
 
-def test_who_does_not_fit_beside_others_waits_for_the_next_run() -> None:
-    with callers(max_batch=4) as group:
-        futures = [group.call(0)]
+def test_one_picture_waits_for_one_run_of_many_and_shares_the_next() -> None:
+    with callers(max_batch=16) as group:
+        many = group.see(*range(64))
         group.wait_until_busy()
-        together = group._pool.submit(group.batcher.see, np.stack([picture(1)] * 3))
-        group.wait_until_queued(1)
-        futures.append(group.call(2))
-        group.wait_until_queued(2)
-        last = group._pool.submit(group.batcher.see, np.stack([picture(3)] * 2))
-        group.wait_until_queued(3)
-        group.encoder.let.release(10)
-        vectors = [future.result(PATIENCE_SECONDS) for future in futures]
-        several = [each.vector for job in (together, last) for each in job.result(PATIENCE_SECONDS)]
-    assert group.encoder.batches == [1, 4, 2]
-    expected = FakeEncoder().encode(np.stack([picture(i) for i in (0, 2, 1, 1, 1, 3, 3)]))
-    np.testing.assert_allclose(np.stack(vectors + several), expected, atol=1e-6)
+        single = group.see(100)
+        group.encoder.let.release(2)
+        holds(single.result(PATIENCE_SECONDS), 100)
+        assert not many.done()
+        group.let_all()
+        holds(many.result(PATIENCE_SECONDS), *range(64))
+    assert group.encoder.batches == [16, 9, 16, 16, 8]
+
+
+def test_callers_with_many_take_turns() -> None:
+    with callers(max_batch=4) as group:
+        first = group.see(0)
+        group.wait_until_busy()
+        jobs = [group.see(*range(10 * n, 10 * n + 6)) for n in (1, 2, 3)]
+        ends: list[int] = []
+        for number, job in enumerate(jobs):
+            job.add_done_callback(lambda _, number=number: ends.append(number))
+        group.let_all()
+        for number, job in enumerate(jobs, 1):
+            holds(job.result(PATIENCE_SECONDS), *range(10 * number, 10 * number + 6))
+        holds(first.result(PATIENCE_SECONDS), 0)
+    assert group.encoder.batches == [1, 4, 4, 4, 4, 2]
+
+
+def test_a_run_is_of_one_tier_and_the_order_is_that_of_arrival() -> None:
+    with callers() as group:
+        first = group.see(0)
+        group.wait_until_busy()
+        dear, cheap = [], []
+        for seed in range(1, 4):
+            cheap.append(group.see(seed, encoder=group.other))
+            dear.append(group.see(seed + 10))
+        group.encoder.let.release()
+        first.result(PATIENCE_SECONDS)
+        assert group.other.begun.acquire(timeout=PATIENCE_SECONDS), "which came first"
+        assert len(group.encoder.threads) == 1
+        group.let_all()
+        for seed, job in enumerate(cheap, 1):
+            holds(job.result(PATIENCE_SECONDS), seed)
+        for seed, job in enumerate(dear, 11):
+            holds(job.result(PATIENCE_SECONDS), seed)
+    assert (group.encoder.batches, group.other.batches) == ([1, 3], [3])
+
+
+def test_bulk_gives_way_and_does_not_starve() -> None:
+    order: list[str] = []
+    with callers(max_batch=1) as group:
+        first = group.see(0)
+        group.wait_until_busy()
+        for name, terms in [("bulk", BULK), *[("query", PATIENT)] * 8]:
+            job = group.see(1, terms=terms)
+            job.add_done_callback(lambda _, name=name: order.append(name))
+        for done in range(9):
+            group.encoder.let.release()
+            eventually(lambda done=done: len(order) >= done)
+        group.let_all()
+        first.result(PATIENCE_SECONDS)
+        eventually(lambda: len(order) == 9)
+    assert order == ["query"] * 4 + ["bulk"] + ["query"] * 4
+
+
+@pytest.mark.parametrize("urgency", ["interactive", "bulk"])
+def test_what_nobody_waits_for_any_more_is_not_encoded(urgency: str) -> None:
+    gone = Event()
+    with callers() as group:
+        first = group.see(0)
+        group.wait_until_busy()
+        left = group.see(1, terms=Terms(gone=gone, urgency=urgency))
+        late = group.see(2, terms=Terms(deadline=time.monotonic() + 0.01, urgency=urgency))
+        with pytest.raises(DeadlineExceededError):  # while the encoder is still busy
+            late.result(PATIENCE_SECONDS)
+        gone.set()
+        group.encoder.let.release()
+        with pytest.raises(AbandonedError):
+            left.result(PATIENCE_SECONDS)
+        group.let_all()
+        first.result(PATIENCE_SECONDS)
+        holds(group.see(3).result(PATIENCE_SECONDS), 3)
+    assert group.encoder.batches == [1, 1]
+
+
+def test_what_is_of_no_use_from_the_start_is_refused() -> None:
+    encoder = FakeEncoder()
+    with pytest.raises(DeadlineExceededError):
+        Batcher(encoder).see(pictures(0), terms=Terms(deadline=time.monotonic()))
+    assert encoder.batches == []
+
+
+def test_many_of_one_caller_are_broken_off_between_runs() -> None:
+    gone = Event()
+    with callers(max_batch=4) as group:
+        many = group.see(*range(12), terms=Terms(gone=gone))
+        group.wait_until_busy()
+        gone.set()
+        group.let_all()
+        with pytest.raises(AbandonedError):
+            many.result(PATIENCE_SECONDS)
+    assert group.encoder.batches == [4]
+
+
+def test_with_two_lanes_two_run_at_once_each_in_its_callers_thread() -> None:
+    def seeing(batcher: Batcher, seed: int) -> tuple[int, list[Seen | VitrineError]]:
+        return get_ident(), batcher.see(pictures(seed))
+
+    with callers(lanes=2) as group:
+        futures = [group._pool.submit(seeing, group.batcher, seed) for seed in range(2)]
+        group.wait_until_busy()
+        group.wait_until_busy()
+        waiting = [group.see(seed) for seed in range(2, 5)]
+        group.let_all()
+        own = {future.result(PATIENCE_SECONDS)[0] for future in futures}
+        for seed, future in enumerate(waiting, 2):
+            holds(future.result(PATIENCE_SECONDS), seed)
+    assert len(own) == 2
+    assert own == set(group.encoder.threads[:2])
+    assert sum(group.encoder.batches) == 5
+
+
+def test_with_two_lanes_what_one_caller_brings_is_for_both() -> None:
+    with callers(max_batch=8, lanes=2) as group:
+        many = group.see(*range(12))
+        group.wait_until_busy()
+        group.wait_until_busy()  # while the first run goes on
+        group.let_all()
+        holds(many.result(PATIENCE_SECONDS), *range(12))
+    assert group.encoder.batches == [4, 4, 4]
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_whatever_comes_everyone_is_answered_and_every_lane_is_free_again(lanes: int) -> None:
+    encoders = [FakeEncoder(), FakeEncoder()]
+    batcher = Batcher(encoders[0], max_batch=6, lanes=lanes)
+
+    def call(seed: int) -> Callable[[], None] | None:
+        rng = np.random.default_rng(seed)
+        seeds = rng.integers(0, 200, rng.integers(1, 20)).tolist()
+        left = Event()
+        deadline = time.monotonic() + rng.choice([0.0005, 0.005, PATIENCE_SECONDS])
+        terms = Terms(
+            deadline=float(deadline), gone=left, urgency="bulk" if seed % 3 else "interactive"
+        )
+        if seed % 7 == 0:
+            left.set()
+        try:
+            seen = batcher.see(pictures(*seeds), encoders[seed % 2], terms)
+        except (DeadlineExceededError, AbandonedError):
+            return None
+        return lambda: holds(seen, *seeds)
+
+    with ThreadPoolExecutor(16) as pool:
+        checks = [check for check in pool.map(call, range(300)) if check]
+    for check in checks:
+        check()
+    assert len(checks) >= 80
+    assert batcher.waiting == 0
+    assert max(max(encoder.batches) for encoder in encoders) <= 6
+    assert batcher._running == 0
 
 
 def test_every_picture_gets_its_own_names() -> None:
