@@ -18,7 +18,7 @@ from io import BytesIO
 from typing import TypeAlias
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from service.core.bare import JPEG, PNG, bare_jpeg, bare_png
 from service.core.crop import Box
@@ -42,6 +42,16 @@ Area: TypeAlias = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels of a picture."""
 _ALL = Box(0.0, 0.0, 1.0, 1.0)
 _ORIENTATION = ExifTags.Base.Orientation
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes an EXIF orientation."""
 _TURNED = (5, 6, 7, 8)
 _BAND_ROWS = 64
 _MAX_PROGRESSIVE_PIXELS = 20_000_000
@@ -277,9 +287,8 @@ def _orientation(image: Image.Image) -> int:
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     image.info = {}
-    image.getexif()[_ORIENTATION] = orientation
-    ImageOps.exif_transpose(image, in_place=True)
-    return image
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def _plain(exc: BaseException) -> str:
