@@ -1,7 +1,10 @@
-"""What this process holds in memory, and what of some files the machine does; Linux only."""
+"""What a process holds in memory, and what of some files the machine does; Linux only."""
 
+import asyncio
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 
@@ -26,7 +29,31 @@ def drop_from_cache(files: Iterable[Path]) -> None:
             os.close(descriptor)
 
 
-def _status(name: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
+def resident_megabytes(pid: int) -> float:
+    """Return what a process has resident now, files that are mapped included."""
+    return _status("VmRSS", pid)
+
+
+@asynccontextmanager
+async def watching(pid: int, every_seconds: float) -> AsyncIterator[list[tuple[float, float]]]:
+    """Lend a list that grows by (seconds since the start, resident megabytes) while it runs."""
+    begun, seen = time.perf_counter(), list[tuple[float, float]]()
+
+    async def look() -> None:
+        while True:
+            seen.append((time.perf_counter() - begun, resident_megabytes(pid)))
+            await asyncio.sleep(every_seconds)
+
+    task = asyncio.create_task(look())
+    try:
+        yield seen
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _status(name: str, pid: int | str = "self") -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     kilobytes = next(line.split()[1] for line in lines if line.startswith(name))
     return round(int(kilobytes) * 1024 / 1e6, 1)

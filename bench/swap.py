@@ -8,6 +8,7 @@ one version to the other and back every two seconds.
 """
 
 import argparse
+import asyncio
 import json
 import statistics
 import sys
@@ -15,15 +16,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import LifoQueue
 from threading import Event, Thread
 from typing import Any
 
-import httpx
-
-from bench.open_loop import THREADS, Latencies, run
+from bench.open_loop import WRONG, Offered, Send, offer
 from bench.query import server
 from bench.synthetic import build
+from bench.wire import Client
+from loadtests.asks import upload
 from service.adapters.snapshots import SnapshotFolder
 from service.demo.catalog import encode
 from service.demo.products import product
@@ -36,28 +36,19 @@ _PICTURES, _SECONDS, _ROUNDS, _EVERY_SECONDS = 20, 15, 3, 2.0
 
 def measure(rows: int, rate: float, kind: str) -> dict[str, Any]:
     """Return latencies at rest and while swapping, round by round, and their ratio."""
-    pictures = [encode(render(product(n), 0, size=128)) for n in range(_PICTURES)]
-    rest: list[Latencies] = []
-    swapping: list[Latencies] = []
-    swaps = 0
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(data_dir=Path(name))
         build(settings.data_dir, make_encoder(settings).manifest, rows, 2, kind)
         with server(settings) as (host, port):
-            searcher = _Searcher(f"http://{host}:{port}", pictures)
-            for picture in range(_PICTURES):
-                searcher.search(picture)
-            for number in range(_ROUNDS):
-                rest.append(run(searcher.search, rate=rate, seconds=_SECONDS, seed=number))
-                with _swapping(settings.data_dir) as counted:
-                    swapping.append(run(searcher.search, rate=rate, seconds=_SECONDS, seed=number))
-                swaps += counted()
+            rest, swapping, swaps = asyncio.run(
+                _rounds(f"http://{host}:{port}", settings.data_dir, rate)
+            )
     ratios = [b.percentile(99) / a.percentile(99) for a, b in zip(rest, swapping, strict=True)]
     return {
         "rows": rows,
         "index": kind,
         "requests_per_second": rate,
-        "requests": sum(len(phase.milliseconds) + phase.failed for phase in rest + swapping),
+        "requests": sum(len(phase.requests) for phase in rest + swapping),
         "swaps": swaps,
         "failed": sum(phase.failed for phase in rest + swapping),
         "p50_ms_at_rest": [phase.percentile(50) for phase in rest],
@@ -69,26 +60,33 @@ def measure(rows: int, rate: float, kind: str) -> dict[str, Any]:
     }
 
 
-class _Searcher:
-    """Sends searches over connections that were made before."""
+async def _rounds(
+    address: str, data_dir: Path, rate: float
+) -> tuple[list[Offered], list[Offered], int]:
+    """Return what came of the phases at rest and while swapping, and how many swaps there were."""
+    client, rest, swapping, swaps = Client(address), [], [], 0
+    pictures = [encode(render(product(n), 0, size=128)) for n in range(_PICTURES)]
+    search = _searching(client, pictures)
+    for picture in range(_PICTURES):
+        await search(picture)
+    for seed in range(_ROUNDS):
+        rest.append(await offer(search, rate=rate, seconds=_SECONDS, seed=seed))
+        with _swapping(data_dir) as counted:
+            swapping.append(await offer(search, rate=rate, seconds=_SECONDS, seed=seed))
+        swaps += counted()
+    client.close()
+    return rest, swapping, swaps
 
-    def __init__(self, url: str, pictures: list[bytes]) -> None:
-        self._pictures = pictures
-        self._clients: LifoQueue[httpx.Client] = LifoQueue()
-        for _ in range(THREADS):
-            self._clients.put(httpx.Client(base_url=url, timeout=60, trust_env=False))
 
-    def search(self, number: int) -> bool:
-        """Search by a picture; True where ten products came back."""
-        data = self._pictures[number % len(self._pictures)]
-        client = self._clients.get()
-        try:
-            answer = client.post("/v1/search", files={"file": ("q.jpg", data)})
-        except httpx.TransportError:
-            return False
-        finally:
-            self._clients.put(client)
-        return answer.status_code == 200 and len(answer.json()["results"]) == 10
+def _searching(client: Client, pictures: list[bytes]) -> Send:
+    requests = [upload("", data, {}, lambda _: None).wire() for data in pictures]
+
+    async def search(number: int) -> int:
+        answer = await client.ask(requests[number % len(requests)])
+        whole = answer.status != 200 or len(json.loads(answer.body)["results"]) == 10
+        return answer.status if whole else WRONG
+
+    return search
 
 
 @contextmanager

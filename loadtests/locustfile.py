@@ -1,30 +1,36 @@
 """A shop's visitors; `python -m loadtests.run` starts everything they need.
 
 Each asks again as soon as it is answered, so that requests a second are what the machine does with
-that many at once, and times include the wait for each other.
+that many at once, and times include the wait for each other. Who is refused comes back when he is
+told to.
 """
 
-import base64
 import os
-from collections.abc import Callable
+import random
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
+
+import gevent
 
 # locust patches the sockets, so it comes before every other library.
-from locust import FastHttpUser, constant, events, task
+from locust import FastHttpUser, LoadTestShape, constant, events, task
 from locust.env import Environment
 from locust.exception import StopTest
-from locust.stats import StatsEntry
+from locust.stats import RequestStats, StatsEntry
 
 from loadtests import checks
+from loadtests.asks import Ask
 from loadtests.checks import Reply, WrongAnswerError
+from loadtests.ledger import Ledger
 from loadtests.loopback import RemoteHostError, require_loopback
+from loadtests.shapes import SHAPE_VARIABLE, Shape
+from loadtests.shopper import Shopper
 from loadtests.summary import Figures, Group
-from loadtests.workload import FIGURES_VARIABLE, WORKLOAD_VARIABLE, Query, Traffic, Workload
+from loadtests.workload import FIGURES_VARIABLE, WORKLOAD_VARIABLE, Workload
 
-_LIMIT = 10
-_NO_PICTURE = b"id,title\n1,this is a catalogue, not a picture\n"
+_NEEDED = {WORKLOAD_VARIABLE, FIGURES_VARIABLE, SHAPE_VARIABLE}
+REFUSED = "refused"
 
 
 @events.init.add_listener
@@ -34,20 +40,32 @@ def prepare(environment: Environment, **_: object) -> None:
         require_loopback(environment.host)
     except RemoteHostError as exc:
         raise SystemExit(str(exc)) from exc
-    if not {WORKLOAD_VARIABLE, FIGURES_VARIABLE} <= os.environ.keys():
+    if not os.environ.keys() >= _NEEDED:
         raise SystemExit("nothing to ask for: start with `python -m loadtests.run`")
-    Shopper.workload = Workload.read(Path(os.environ[WORKLOAD_VARIABLE]))
+    Visitor.workload = Workload.read(Path(os.environ[WORKLOAD_VARIABLE]))
+    Visitor.shape = Shape.read(os.environ[SHAPE_VARIABLE])
 
 
 @events.quitting.add_listener
 def finish(environment: Environment, **_: object) -> None:
     """Write the figures; locust's own CSV lacks what its last second brought."""
     stats = environment.stats
+    entries = {name: entry for (name, _), entry in sorted(stats.entries.items())}
+    refused = entries.pop(REFUSED, None)
     Figures(
-        groups=tuple(_group(entry) for _, entry in sorted(stats.entries.items())),
-        total=_group(stats.total),
+        groups=tuple(_group(entry) for entry in entries.values()),
+        total=_group(_sum("total", entries)),
+        searches=_group(_sum("searches", {n: e for n, e in entries.items() if "search" in n})),
+        refused=refused.num_requests if refused else 0,
         errors={f"{e.name}: {e.error}": e.occurrences for e in stats.errors.values()},
     ).write(Path(os.environ[FIGURES_VARIABLE]))
+
+
+def _sum(name: str, entries: dict[str, StatsEntry]) -> StatsEntry:
+    whole = StatsEntry(RequestStats(), name, "")
+    for entry in entries.values():
+        whole.extend(entry)
+    return whole
 
 
 def _group(entry: StatsEntry) -> Group:
@@ -62,11 +80,22 @@ def _group(entry: StatsEntry) -> Group:
     )
 
 
-class Shopper(FastHttpUser):
-    """Searches, looks at the pictures found, opens a product."""
+class Plan(LoadTestShape):
+    """As many visitors as the shape that was asked for has."""
+
+    def tick(self) -> tuple[int, float] | None:
+        """Return how many there are now, and how fast they come; None at the end."""
+        users = Visitor.shape.at(self.get_run_time())
+        return None if users is None else (users, max(Visitor.shape.most, 1.0))
+
+
+class Visitor(FastHttpUser):
+    """Sends what a shopper asks for."""
 
     wait_time = constant(0)
     workload: ClassVar[Workload]
+    shape: ClassVar[Shape]
+    _ledger: ClassVar[Ledger] = Ledger()
     _seeds = count()
 
     def __init__(self, environment: Environment) -> None:
@@ -76,82 +105,46 @@ class Shopper(FastHttpUser):
             require_loopback(self.host)
         except RemoteHostError as exc:
             raise StopTest(str(exc)) from exc
-        self.traffic = Traffic(self.workload, seed=next(self._seeds))
+        self._seed = next(self._seeds)
+        self._shopper = Shopper(self.workload, self._ledger, self._seed)
 
     def on_start(self) -> None:
-        """Ask for one of everything first, so that the shortest run has checked it all."""
-        self.page()
-        own = self.traffic.own_query()
-        self._send_file(*own)
-        self._send_json(*own)
-        self.image()
-        self.product()
-        self.no_picture()
+        """Let the first one ask for one of everything."""
+        if self._seed == 0:
+            for ask in self._shopper.tour():
+                self._send(ask)
 
-    @task(10)
-    def search_file(self) -> None:
-        """Upload a picture."""
-        self._send_file(*self.traffic.query())
+    @task
+    def visit(self) -> None:
+        """Ask for the next thing."""
+        self._send(self._shopper.next())
 
-    @task(3)
-    def search_json(self) -> None:
-        """Send a picture as base64."""
-        self._send_json(*self.traffic.query())
-
-    @task(8)
-    def image(self) -> None:
-        """Fetch a result's picture."""
-        path = f"/v1/images/{self.traffic.image_id()}"
-        self._ask("GET", path, "image", checks.check_image)
-
-    @task(4)
-    def product(self) -> None:
-        """Open a product."""
-        product_id = self.traffic.product_id()
-
-        def check(reply: Reply) -> None:
-            checks.check_product(reply, product_id)
-
-        self._ask("GET", f"/v1/products/{product_id}", "product", check)
-
-    @task(1)
-    def page(self) -> None:
-        """Open the search page."""
-        self._ask("GET", "/", "page", checks.check_page)
-
-    @task(1)
-    def no_picture(self) -> None:
-        """Upload what is no picture; the refusal is the success."""
-        files = {"file": ("catalogue.jpg", _NO_PICTURE, "image/jpeg")}
-        self._ask("POST", "/v1/search", "search, no picture", checks.check_refusal, files=files)
-
-    def _send_file(self, query: Query, data: bytes) -> None:
-        def check(reply: Reply) -> None:
-            checks.check_search(reply, query, data, _LIMIT)
-
-        files = {"file": (f"{query.product_id}.jpg", data, "image/jpeg")}
-        fields = {"limit": str(_LIMIT)}
-        self._ask("POST", "/v1/search", "search, multipart", check, files=files, data=fields)
-
-    def _send_json(self, query: Query, data: bytes) -> None:
-        def check(reply: Reply) -> None:
-            checks.check_search(reply, query, data, _LIMIT)
-
-        body = {"image_base64": base64.b64encode(data).decode(), "limit": _LIMIT}
-        self._ask("POST", "/v1/search", "search, base64", check, json=body)
-
-    def _ask(
-        self, method: str, path: str, name: str, check: Callable[[Reply], None], **body: Any
-    ) -> None:
+    def _send(self, ask: Ask) -> None:
         """Send one request; it counts as failed unless the answer passes the check."""
-        request = self.client.request(method, path, name=name, catch_response=True, **body)
+        request = self.client.request(
+            ask.method,
+            ask.path,
+            name=ask.name,
+            data=ask.body or None,
+            headers=ask.headers,
+            catch_response=True,
+        )
+        wait_seconds = 0.0
         with request as response:
             content = response.content or str(getattr(response, "error", "")).encode()
+            reply = Reply(response.status_code, response.headers or {}, content)
             try:
-                check(Reply(response.status_code, response.headers or {}, content))
+                if reply.status == checks.REFUSED and self.shape.overloads:
+                    wait_seconds = checks.check_overloaded(reply)
+                    response.request_meta["name"] = REFUSED
+                else:
+                    ask.check(reply)
             except WrongAnswerError as exc:
                 response.failure(str(exc))
             except (LookupError, TypeError) as exc:
                 response.failure(f"a field is missing or of another type: {exc!r}")
             else:
                 response.success()
+        if wait_seconds:
+            # Not all of them at the same moment.
+            gevent.sleep(wait_seconds * random.uniform(1.0, 1.5))

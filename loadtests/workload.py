@@ -1,6 +1,6 @@
-"""What the shoppers ask for: written by the runner, read by locust.
+"""What the shoppers ask for: written by the runner, read by whoever sends.
 
-pictures.py -> Workload -> JSON -> Workload -> Traffic -> locustfile.py
+pictures.py -> Workload -> quiet.py -> JSON -> Workload -> Choices -> shopper.py
 """
 
 import json
@@ -25,12 +25,23 @@ class Query:
     Attributes:
         file: A JPEG.
         product_id: What it shows.
-        own: Whether it is the catalogue's own picture, which must find its product first.
+        within: Its product must be among so many first results; 1 is the catalogue's own picture,
+            0 is one that may be missed.
     """
 
     file: str
     product_id: str
-    own: bool
+    within: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A product of the catalogue; what it is filtered by never changes."""
+
+    id: str
+    category: str
+    price: float
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +50,15 @@ class Workload:
 
     Attributes:
         queries: At least one of them the catalogue's own.
-        product_ids: Of the catalogue.
+        items: The catalogue.
         image_ids: Of the catalogue.
+        new_pictures: JPEG files of products that are not in the catalogue, to be written.
     """
 
     queries: tuple[Query, ...]
-    product_ids: tuple[str, ...]
+    items: tuple[Item, ...]
     image_ids: tuple[str, ...]
+    new_pictures: tuple[str, ...]
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
@@ -55,42 +68,55 @@ class Workload:
     def read(cls, path: Path) -> "Workload":
         """Read what `write` wrote."""
         body = json.loads(path.read_text())
-        queries = tuple(Query(**query) for query in body["queries"])
-        return cls(queries, tuple(body["product_ids"]), tuple(body["image_ids"]))
+        return cls(
+            queries=tuple(Query(**query) for query in body["queries"]),
+            items=tuple(Item(**item) for item in body["items"]),
+            image_ids=tuple(body["image_ids"]),
+            new_pictures=tuple(body["new_pictures"]),
+        )
+
+    def kept(self, category: str, below: float) -> list[str]:
+        """Return the ids of a category's products that cost less."""
+        return [item.id for item in self.items if item.category == category and item.price < below]
 
 
-class Traffic:
+class Choices:
     """The choices of one shopper; the same seed makes the same ones."""
 
     def __init__(self, workload: Workload, seed: int) -> None:
-        self._workload = workload
-        self._random = random.Random(seed)
+        self.workload = workload
+        self.random = random.Random(seed)
         self._copies = (f"shopper {seed}, copy {number}" for number in count())
         self._query_weights = zipf(len(workload.queries))
-        self._product_weights = zipf(len(workload.product_ids))
+        self._item_weights = zipf(len(workload.items))
 
     def query(self) -> tuple[Query, bytes]:
         """Choose a picture; half of the time as a copy whose bytes nobody has sent before."""
-        chosen = self._random.choices(self._workload.queries, cum_weights=self._query_weights)[0]
+        queries = self.workload.queries
+        chosen = self.random.choices(queries, cum_weights=self._query_weights)[0]
         data = Path(chosen.file).read_bytes()
-        if self._random.random() < _NEW_SHARE:
-            data = with_comment(data, next(self._copies))
-        return chosen, data
+        return chosen, self.copy(data) if self.random.random() < _NEW_SHARE else data
 
     def own_query(self) -> tuple[Query, bytes]:
         """Return the most wanted of the catalogue's own pictures, as it is."""
-        chosen = next(query for query in self._workload.queries if query.own)
+        chosen = next(query for query in self.workload.queries if query.within == 1)
         return chosen, Path(chosen.file).read_bytes()
 
-    def product_id(self) -> str:
+    def item(self) -> Item:
         """Choose a product."""
-        return self._random.choices(self._workload.product_ids, cum_weights=self._product_weights)[
-            0
-        ]
+        return self.random.choices(self.workload.items, cum_weights=self._item_weights)[0]
 
     def image_id(self) -> str:
         """Choose a picture of the catalogue; result pages show them all about equally often."""
-        return self._random.choice(self._workload.image_ids)
+        return self.random.choice(self.workload.image_ids)
+
+    def new_picture(self) -> bytes:
+        """Choose a picture to write, in bytes that no product has."""
+        return self.copy(Path(self.random.choice(self.workload.new_pictures)).read_bytes())
+
+    def copy(self, jpeg: bytes) -> bytes:
+        """Return the same picture in bytes that this shopper has not sent before."""
+        return with_comment(jpeg, next(self._copies))
 
 
 def zipf(n: int) -> list[float]:
