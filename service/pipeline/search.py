@@ -7,8 +7,9 @@ query -> filter's rows -> unit vector (`embedder`) -> detected category narrows?
 Queries that come together share one snapshot and one run of the encoder; each fails alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from service.core.errors import VitrineError
 from service.core.filter_match import check_known
@@ -27,8 +28,10 @@ from service.pipeline.filtering import Filtering, Kept
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.outcome import attempt, succeeded
 from service.pipeline.querying import Picture, Query
-from service.pipeline.selecting import PLAIN, Plan, SearchOptions, select
+from service.pipeline.selecting import PLAIN, Plan, SearchOptions, Selected, select
 from service.pipeline.terms import EXACT, PATIENT, Terms
+
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,26 @@ class Search:
             embedded |= zip(places, found, strict=True)
         return [embedded[place] for place in range(len(asks))]
 
+    def _still_there(
+        self, choose: Callable[[SearchOptions], Selected], options: SearchOptions, clock: Clock
+    ) -> tuple[Selected, Mapping[str, StoredProduct]]:
+        """Choose hits and read their products.
+
+        One that was deleted after the snapshot was taken is not shown, and the next best comes up
+        in its place; only where that happens again and again are there fewer than asked for.
+        """
+        tries = 0
+        while True:
+            with clock.stage("search"):
+                selected = choose(options)
+            ids = {hit.product_id for hit in selected.hits}
+            with clock.stage("products"):
+                stored = self.store.get_many([*ids])
+            tries += 1
+            if tries == _TRIES or len(stored) == len(ids):
+                return selected, stored
+            options = replace(options, exclude_ids=options.exclude_ids | ids - stored.keys())
+
     def _planned(self, snapshot: LiveView, ask: Ask) -> "_Planned":
         clock, options = Clock(), ask.options
         for key in options.facets:
@@ -197,12 +220,9 @@ class Search:
                 narrowed = narrow(self.filtering, snapshot, options.filter, shown, least)
             narrowing, kept = narrowed.told, narrowed.kept or kept
             options = replace(options, filter=narrowed.filter)
-        with clock.stage("search"):
-            selected = select(snapshot, query.vector, ask.limit, options, kept)
-        with clock.stage("products"):
-            stored = self.store.get_many([hit.product_id for hit in selected.hits])
+        choose = partial(select, snapshot, query.vector, ask.limit, kept=kept)
+        selected, stored = self._still_there(choose, options, clock)
         calibration = self.encoder.manifest.calibration if ask.query.comparable else None
-        # A product deleted since, of which the snapshot was not told yet, is not shown.
         results = [
             Found(
                 hit,

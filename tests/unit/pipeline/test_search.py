@@ -90,6 +90,17 @@ def test_a_product_deleted_since_is_not_shown(shop: Shop) -> None:
     assert ids(shop, 1, 10) == ["b"]
 
 
+def test_the_next_best_comes_up_for_a_product_deleted_since(shop: Shop) -> None:
+    shop.index({f"p{i}": [i] for i in range(20)})
+    before = ids(shop, 3, 20)
+    gone = [before[0], before[2], before[5]]
+    shop.store.write([Write(id_, None) for id_ in gone], shop.encoder.bundle_digest, {})
+    assert ids(shop, 3, 4) == [id_ for id_ in before if id_ not in gone][:4]
+    # The first is passed over with the page before, where nobody looks whether it is still there.
+    found = shop.search.by_picture(picture(3), 4, SearchOptions(offset=2)).results
+    assert [each.hit.product_id for each in found] == [i for i in before if i not in gone[1:]][2:6]
+
+
 def test_a_filter_keeps_what_matches_and_still_finds_as_many(shop: Shop) -> None:
     shop.index({f"p{i}": [i] for i in range(20)})
     wanted = SearchOptions(parse_filter_text("-id:p7,p19 -title:'nothing'"), facets=("category",))
