@@ -21,6 +21,10 @@ class Settings(BaseSettings):
     index: str = Field(
         default="auto", description="Kind of index, as `vitrine reindex --index` takes it."
     )
+    index_build: Literal["auto", "cpu", "gpu"] = Field(
+        default="auto",
+        description="What an index is built on; `auto` is a GPU where FAISS finds one.",
+    )
     provider: Literal["cpu", "cuda", "openvino"] = Field(
         default="cpu", description="Execution provider; the service refuses to start on another."
     )

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from service.adapters.bundles import read_bundle
 from service.adapters.compactor import Compactor
 from service.adapters.data_lock import writing_to
+from service.adapters.faiss_gpu import use_gpu
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
 from service.adapters.lazy_text import LazyTextEncoder
@@ -25,7 +26,7 @@ from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
 from service.core.image import ImageLimits
-from service.core.index_choice import BY_SIZE, IndexChoice
+from service.core.index_choice import BY_SIZE, BuildOn, IndexChoice
 from service.core.keys import text_tower_digest
 from service.core.receipts import NoRecords
 from service.core.types import Cache, ImageFetcher
@@ -78,7 +79,7 @@ def make_text_encoder(settings: Settings) -> OnnxTextEncoder:
 
 def snapshots(settings: Settings) -> SnapshotFolder:
     """Return the versions of the index."""
-    return SnapshotFolder(settings.data_dir)
+    return SnapshotFolder(settings.data_dir, build_on=BuildOn(settings.index_build))
 
 
 @contextmanager
@@ -155,8 +156,10 @@ def reindexing(
     meanwhile, as it may be after it.
 
     Raises:
-        IndexChoiceError: There is no such kind of index as `index` asks for.
+        IndexChoiceError: There is no such kind of index as `index` asks for, or no GPU to build on.
     """
+    build_on = BuildOn(settings.index_build)
+    use_gpu(build_on)
     with ExitStack() as stack:
         # Decoding shares the cores, and spinning would take them (docs/benchmarks.md).
         encoder = make_encoder(settings, spinning=False)
@@ -176,7 +179,7 @@ def reindexing(
             encoder=encoder,
             store=store,
             thumbnails=thumbnails,
-            snapshots=SnapshotFolder(data_dir),
+            snapshots=SnapshotFolder(data_dir, build_on=build_on),
             fetcher=fetcher,
             records=NoRecords() if dry else RunFolder(data_dir),
         )

@@ -18,7 +18,7 @@ from service.adapters.faiss_index import FaissIndex
 from service.adapters.half_vectors import HalfVectors, map_halves, write_halves
 from service.adapters.index_sweep import sweep
 from service.core.centralize import Neighbours, centralized, others
-from service.core.index_choice import IndexChoice
+from service.core.index_choice import BuildOn, IndexChoice
 from service.core.manifest import SearchPoint
 from service.core.operating_points import choose
 
@@ -26,13 +26,16 @@ _BLOCK = 256
 """Rows asked for at once; of lossy codes each reads some hundred vectors to rescore."""
 
 
-def centralize(path: Path, factory: str, choice: IndexChoice) -> HalfVectors:
+def centralize(
+    path: Path, factory: str, choice: IndexChoice, build_on: BuildOn = BuildOn.CPU
+) -> HalfVectors:
     """Replace the vectors in a file by centralised ones, and map them.
 
     Args:
         path: What `write_halves` wrote.
         factory: Kind of index that finds the neighbours, as `build_index` takes it.
         choice: How many neighbours, and at what recall.
+        build_on: What that index is built on.
 
     Raises:
         IndexChoiceError: The index cannot be built of these vectors.
@@ -44,7 +47,7 @@ def centralize(path: Path, factory: str, choice: IndexChoice) -> HalfVectors:
         return vectors
     first, near, moved = (path.with_name(f"{name}.tmp") for name in ("first", "near", "moved"))
     try:
-        build_index(factory, vectors, first)
+        build_index(factory, vectors, first, build_on)
         index = FaissIndex(read_finder(first, factory, vectors.dim), vectors, SearchPoint())
         points = sweep(index, vectors, choice.target_recall)
         index = index.at(choose(points, choice.target_recall).search)

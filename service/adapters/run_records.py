@@ -121,6 +121,7 @@ def as_json(report: RunReport) -> dict[str, object]:
         "version": report.version,
         **report.receipt.model_dump(),
         "rows": report.rows,
+        "built_on": report.built_on,
         "why": report.why,
         "failures": [asdict(failure) for failure in report.failures],
         "failures_file": report.failures_file,

@@ -38,7 +38,7 @@ from service.adapters.snapshot_files import (
     write_rows,
 )
 from service.core.errors import IndexCorruptError, StoreError
-from service.core.index_choice import BY_SIZE, IndexChoice
+from service.core.index_choice import BY_SIZE, BuildOn, IndexChoice
 from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest, Receipt, SearchPoint, SnapshotManifest
 from service.core.operating_points import choose
@@ -52,7 +52,14 @@ _NAME = re.compile(r"v\d{6,}")
 class SnapshotFolder:
     """Satisfies `SnapshotStore` over a data directory."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, build_on: BuildOn = BuildOn.CPU) -> None:
+        """Look at a data directory.
+
+        Args:
+            data_dir: The folder, which need not be there.
+            build_on: What new versions are built on.
+        """
+        self._build_on = build_on
         self._root = data_dir / "snapshots"
         self._current = CurrentFile(data_dir / "CURRENT")
 
@@ -155,7 +162,7 @@ class SnapshotFolder:
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
         try:
-            manifest = _build(building, version, view, bundle, receipt, choice)
+            manifest = _build(building, version, view, bundle, receipt, choice, self._build_on)
             write_manifest(building, manifest)
             for path in (*building.iterdir(), building):
                 sync(path)
@@ -197,6 +204,7 @@ def _build(
     bundle: BundleManifest,
     receipt: Receipt,
     choice: IndexChoice,
+    build_on: BuildOn,
 ) -> SnapshotManifest:
     """Write every file but the manifest, and return that."""
     digest = bundle_digest(bundle)
@@ -205,8 +213,8 @@ def _build(
     vectors = read_vectors(folder)
     spec = spec_for(choice, len(vectors), bundle.dim)
     if choice.centralize:
-        vectors = centralize(folder / VECTORS, spec.factory, choice)
-    build_index(spec.factory, vectors, folder / INDEX)
+        vectors = centralize(folder / VECTORS, spec.factory, choice, build_on)
+    built_on = build_index(spec.factory, vectors, folder / INDEX, build_on)
     finder = read_finder(folder / INDEX, spec.factory, bundle.dim)
     points = sweep(FaissIndex(finder, vectors, SearchPoint()), vectors, choice.target_recall)
     return SnapshotManifest(
@@ -219,6 +227,7 @@ def _build(
         index_asked=choice.kind,
         index_kind=spec.kind,
         index_factory=spec.factory,
+        built_on=built_on,
         bytes_per_vector=round((folder / INDEX).stat().st_size / max(len(vectors), 1), 1),
         target_recall=choice.target_recall,
         operating_points=tuple(points),

@@ -168,6 +168,7 @@ def show_report(report: RunReport, data_dir: Path, *, as_json: bool = False) -> 
     if report.version is not None:
         table.add_row("pictures in the index", f"{report.rows:,}")
         table.add_row("index", report.index_kind)
+        table.add_row("  built on", report.built_on)
     if report.chosen is not None:
         table.add_row("  recall@10", f"{report.chosen.recall:.4f}")
         table.add_row("  ms a query", f"{report.chosen.milliseconds:.3f}")

@@ -26,6 +26,15 @@ class IndexKind(StrEnum):
     BINARY = "binary"
 
 
+class BuildOn(StrEnum):
+    """What an index is built on; files and searches are the same."""
+
+    AUTO = "auto"
+    """A GPU where FAISS finds one."""
+    CPU = "cpu"
+    GPU = "gpu"
+
+
 @dataclass(frozen=True, slots=True)
 class IndexChoice:
     """What a reindex was asked for.

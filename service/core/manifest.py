@@ -228,6 +228,7 @@ class SnapshotManifest(_Strict):
         index_asked: What was asked for, an `IndexKind` or a FAISS factory string.
         index_kind: The same, or what `auto` picked.
         index_factory: The same as FAISS names it.
+        built_on: What its lists or graph were computed on, `cpu` or `gpu`; the file is the same.
         bytes_per_vector: Of the index file; the vectors kept beside it take `2 * dim` more.
         target_recall: What the gate asks of `chosen`.
         operating_points: Everything that was measured.
@@ -245,6 +246,7 @@ class SnapshotManifest(_Strict):
     index_asked: str = "auto"
     index_kind: str = "flat"
     index_factory: str
+    built_on: str = "cpu"
     bytes_per_vector: float = 0.0
     target_recall: float = 0.0
     operating_points: tuple[OperatingPoint, ...] = ()

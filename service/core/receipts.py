@@ -33,6 +33,7 @@ class RunReport:
         version: Of the index: the one that serves, or that was refused; None where none was built.
         rows: Pictures in that version.
         index_kind: What kind of index that is.
+        built_on: What it was built on, `cpu` or `gpu`.
         chosen: The point of it that serves.
         failures: The first of them.
         failures_file: Where all of them are, if there are any.
@@ -44,6 +45,7 @@ class RunReport:
     version: int | None = None
     rows: int = 0
     index_kind: str = ""
+    built_on: str = ""
     chosen: OperatingPoint | None = None
     failures: Sequence[Failure] = field(default_factory=tuple)
     failures_file: str | None = None

@@ -212,6 +212,7 @@ def _of_version(
         version=manifest.version,
         rows=manifest.rows,
         index_kind=manifest.index_kind,
+        built_on=manifest.built_on,
         chosen=manifest.chosen,
     )
 

@@ -40,6 +40,7 @@ def kept(data_dir: Path, *failures: Failure) -> None:
             RECEIPT,
             version=7,
             rows=3,
+            built_on="gpu",
             failures=failures[:1],
             failures_file=record.failures_path,
         )
@@ -55,6 +56,7 @@ def test_a_report_is_kept_as_json(tmp_path: Path) -> None:
         "version": 7,
         **RECEIPT.model_dump(),
         "rows": 3,
+        "built_on": "gpu",
         "why": "",
         "failures": [],
         "failures_file": None,

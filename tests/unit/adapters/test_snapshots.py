@@ -328,15 +328,17 @@ def test_one_picture_has_no_neighbours_to_be_centralised_with(snapshots: Snapsho
         assert len(built.index) == built.manifest.rows == store.count_products()
 
 
-def test_a_manifest_from_before_there_was_centralisation_is_of_none(
+def test_a_manifest_from_before_there_was_centralisation_or_a_gpu_is_of_neither(
     tmp_path: Path, snapshots: SnapshotFolder, publish: Callable[[], int]
 ) -> None:
     publish()
     path = tmp_path / "snapshots/v000001/manifest.json"
     said = json.loads(path.read_text())
-    del said["centralize"], said["digest"]
+    assert said["built_on"] == "cpu"
+    del said["centralize"], said["built_on"], said["digest"]
     path.write_text(json.dumps(said))
-    assert snapshots.load(1).manifest.centralize == 0
+    manifest = snapshots.load(1).manifest
+    assert (manifest.centralize, manifest.built_on) == (0, "cpu")
 
 
 @pytest.mark.parametrize("size", [100, 1000, 3000, 5000, 7000])
