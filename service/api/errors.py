@@ -161,7 +161,8 @@ def _methods(request: Request) -> list[str]:
 
     A mount, which takes every method at first, has named its own.
     """
-    address = {"type": "http", "path": request.scope["path"], "root_path": "", "headers": []}
+    sent = {name: request.scope[name] for name in ("path", "raw_path") if name in request.scope}
+    address = {"type": "http", **sent, "root_path": "", "headers": []}
     routes = [route for route in request.app.router.routes if not isinstance(route, Mount)]
 
     def takes(method: str) -> bool:

@@ -160,7 +160,7 @@ def _answer(written: Written) -> Response:
 def _shown(stored: StoredProduct, *, created: bool = False) -> Response:
     headers = {"ETag": etag(stored.revision)}
     if created:
-        headers["Location"] = f"/v1/products/{quote(stored.product.id)}"
+        headers["Location"] = f"/v1/products/{quote(stored.product.id, safe='')}"
     return Response(
         ProductOut.of(stored).model_dump_json(),
         status_code=201 if created else 200,

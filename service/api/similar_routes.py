@@ -5,6 +5,9 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from service.api.answering import shown
 from service.api.bodies import SIMILAR_PARAMETERS
@@ -17,9 +20,20 @@ from service.api.serving import Serving
 from service.pipeline.querying import LikeProduct, Query
 
 
+class _LastSegment(APIRoute):
+    """A route whose last segment is one as it was sent: `a%2Fsimilar` is an id and no `/similar`."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as every route does, but where the slash before the last segment was escaped."""
+        sent = scope.get("raw_path") or b""
+        if b"%2f" in sent.rpartition(b"/")[2].lower():
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 def make_similar_routes(serving: Serving, metrics: Metrics, admission: Admission) -> APIRouter:
     """Build the route; it goes before that of a product, which would take `/similar` for an id."""
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", route_class=_LastSegment)
 
     @router.get(
         "/products/{product_id:path}/similar",

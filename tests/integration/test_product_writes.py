@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -67,6 +68,23 @@ def test_any_id_works_in_an_address(client: httpx.Client, product_id: str):
     assert client.get(address(product_id)).json()["id"] == product_id
     assert client.delete(address(product_id)).status_code == 204
     assert problem(client.get(address(product_id))) == (404, "product_not_found")
+
+
+@pytest.mark.parametrize("product_id", ["like/similar", "like:similar", "a/similar/similar"])
+def test_an_id_that_ends_as_an_address_does_is_told_from_it(client: httpx.Client, product_id: str):
+    written = put(client, product_id, shoes(520))
+    assert written.status_code == 201, written.text
+    escaped = written.headers["location"]
+    assert escaped == f"/v1/products/{quote(product_id, safe='')}"
+    assert client.get(escaped).json() == written.json()
+    assert client.get(escaped.replace("%2F", "%2f")).json() == written.json()
+    assert client.head(escaped).status_code == client.post(escaped).status_code == 405
+    alike = client.get(f"{escaped}/similar", params={"limit": 1})
+    assert alike.json()["results"][0]["product_id"] != product_id
+    assert client.patch(escaped, json={"price": 11}).json()["price"] == 11
+    assert client.delete(escaped).status_code == 204
+    assert problem(client.get(escaped)) == (404, "product_not_found")
+    assert problem(client.get(f"{escaped}/similar")) == (404, "product_not_found")
 
 
 def test_a_patch_changes_what_it_names_and_filters_see_it(client: httpx.Client):
