@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(
         default=40_000_000, ge=1, description="Largest picture, width times height."
     )
+    max_batch_bytes: int = Field(
+        default=64_000_000,
+        ge=1,
+        description="Largest body of `/v1/search:batch` and `/v1/embeddings`, in bytes.",
+    )
     max_batch: int = Field(default=16, ge=1, description="Pictures in one encoder run, at most.")
     lanes: int = Field(
         default=1,

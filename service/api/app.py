@@ -9,10 +9,10 @@ from fastapi.staticfiles import StaticFiles
 
 from service import __version__
 from service.api.auth import Authenticate
-from service.api.batch_routes import make_batch_routes
-from service.api.embedding_routes import make_embedding_routes
+from service.api.batch_routes import BATCH_PATH, make_batch_routes
+from service.api.embedding_routes import EMBEDDINGS_PATH, make_embedding_routes
 from service.api.errors import install_error_handlers
-from service.api.event_routes import make_event_routes
+from service.api.event_routes import EVENTS_PATH, MAX_EVENTS_BYTES, make_event_routes
 from service.api.health import make_health_routes
 from service.api.index_routes import make_index_routes
 from service.api.limits import Admission, BodyLimit
@@ -41,6 +41,7 @@ def create_app(
     serving: Serving,
     *,
     max_image_bytes: int,
+    max_batch_bytes: int = 64_000_000,
     max_in_flight: int = 256,
     keys: Keyring | None = None,
     buckets: Buckets | None = None,
@@ -50,6 +51,7 @@ def create_app(
     Args:
         serving: The parts of this process, opened and closed by the caller.
         max_image_bytes: Of one picture; a body may be as large as that in base64.
+        max_batch_bytes: Of a body that brings many queries, or many inputs to embed.
         max_in_flight: Searches and writes at once, waiting ones included.
         keys: Who may do what; without any, everyone may.
         buckets: How often each key may ask; without, as often as it likes.
@@ -61,7 +63,13 @@ def create_app(
         version=__version__,
         summary="Visual product search: what do we sell that looks like this picture?",
     )
-    app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes, unlimited=(BULK_PATH,))
+    others = {
+        BULK_PATH: None,
+        BATCH_PATH: max_batch_bytes,
+        EMBEDDINGS_PATH: max_batch_bytes,
+        EVENTS_PATH: MAX_EVENTS_BYTES,
+    }
+    app.add_middleware(BodyLimit, usual=max_body_bytes, others=others)
     if buckets is not None:
         app.add_middleware(RateLimit, buckets=buckets)
     if keys:
@@ -70,8 +78,8 @@ def create_app(
     install_error_handlers(app)
     admission = Admission(max_in_flight)
     app.include_router(make_search_routes(serving, metrics, admission, max_body_bytes))
-    app.include_router(make_batch_routes(serving, metrics, admission, max_body_bytes))
-    app.include_router(make_embedding_routes(serving, admission, max_body_bytes))
+    app.include_router(make_batch_routes(serving, metrics, admission, max_batch_bytes))
+    app.include_router(make_embedding_routes(serving, admission, max_batch_bytes))
     # Before the products', whose ids may have slashes.
     app.include_router(make_similar_routes(serving, metrics, admission))
     app.include_router(make_product_routes(serving, metrics, admission, max_body_bytes))

@@ -23,6 +23,8 @@ from service.api.queries import AskedQuery, content_type, parse_query, read_json
 from service.api.serving import Serving
 from service.core.errors import VitrineError
 
+BATCH_PATH = "/v1/search:batch"
+
 
 def make_batch_routes(
     serving: Serving, metrics: Metrics, admission: Admission, max_body_bytes: int

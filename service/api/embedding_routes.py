@@ -28,6 +28,8 @@ from service.core.errors import InvalidQueryError
 from service.pipeline.outcome import succeeded
 from service.pipeline.querying import LinkedPicture, Picture, Query, Source, Words
 
+EMBEDDINGS_PATH = "/v1/embeddings"
+
 
 def make_embedding_routes(serving: Serving, admission: Admission, max_body_bytes: int) -> APIRouter:
     """Build the route."""

@@ -20,12 +20,13 @@ from service.api.openapi import problems
 from service.api.queries import content_type, read_value
 from service.api.serving import Serving
 
-_MAX_BODY_BYTES = 1_000_000
+EVENTS_PATH = "/v1/events"
+MAX_EVENTS_BYTES = 1_000_000
 
 
 def make_event_routes(serving: Serving, metrics: Metrics, admission: Admission) -> APIRouter:
     """Build the route."""
-    router = APIRouter(prefix="/v1", max_body_size=_MAX_BODY_BYTES)
+    router = APIRouter(prefix="/v1", max_body_size=MAX_EVENTS_BYTES)
 
     @router.post(
         "/events",

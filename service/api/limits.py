@@ -1,6 +1,6 @@
 """What a process takes on: how large a body, how much at once; more is refused at once."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -41,19 +41,20 @@ class BodyLimit:
     stands inside `Observe`, which gives the request its id.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, unlimited: Collection[str] = ()) -> None:
-        """Guard an app; the addresses in `unlimited` read what they are sent bit by bit."""
+    def __init__(self, app: ASGIApp, usual: int, others: Mapping[str, int | None]) -> None:
+        """Guard an app; `others` have a limit of their own, or none: they read bit by bit."""
         self._app = app
-        self._unlimited = frozenset(unlimited)
-        self._max_body_bytes = max_body_bytes
+        self._usual = usual
+        self._others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
-        if scope["type"] == "http" and scope["path"] not in self._unlimited:
+        limit = self._others.get(scope["path"], self._usual) if scope["type"] == "http" else None
+        if limit is not None:
             request = Request(scope)
             declared = request.headers.get("content-length", "")
-            if declared.isdecimal() and int(declared) > self._max_body_bytes:
-                detail = f"a body of {int(declared):,} bytes; at most {self._max_body_bytes:,} fit"
+            if declared.isdecimal() and int(declared) > limit:
+                detail = f"a body of {int(declared):,} bytes; at most {limit:,} fit"
                 status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
                 refusal = problem(request, status, "body_too_large", detail)
                 refusal.headers["Connection"] = "close"

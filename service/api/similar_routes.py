@@ -21,7 +21,7 @@ from service.pipeline.querying import LikeProduct, Query
 
 
 class _LastSegment(APIRoute):
-    """A route whose last segment is one as it was sent: `a%2Fsimilar` is an id and no `/similar`."""
+    """A route whose last segment is one as it was sent: `a%2Fsimilar` is an id, no `/similar`."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match as every route does, but where the slash before the last segment was escaped."""

@@ -73,6 +73,7 @@ def make_app(
     return create_app(
         parts,
         max_image_bytes=settings.max_image_bytes,
+        max_batch_bytes=settings.max_batch_bytes,
         max_in_flight=settings.max_in_flight,
         keys=keys,
         buckets=buckets,

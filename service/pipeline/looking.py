@@ -23,6 +23,7 @@ from service.pipeline.batching import Batcher
 from service.pipeline.clock import Clock
 from service.pipeline.decoding import Decoding
 from service.pipeline.embedding_cache import EmbeddingCache
+from service.pipeline.fetching import TOGETHER_SECONDS, Together
 from service.pipeline.outcome import attempt
 from service.pipeline.querying import AnyPicture, KnownPicture, LinkedPicture, Source
 from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
@@ -56,10 +57,15 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """Those of the request, and whose vectors will do for it: the last makes new ones."""
+    """Those of the request, and whose vectors will do for it: the last makes new ones.
+
+    Attributes:
+        fetcher: Gets pictures behind URLs within the time that the request has for all of them.
+    """
 
     terms: Terms
     picks: tuple[Pick, ...]
+    fetcher: ImageFetcher | None
 
     @property
     def maker(self) -> Pick:
@@ -73,6 +79,7 @@ class Looking:
     Attributes:
         decoding: Turns at decoding, shared with the writes.
         fetcher: Gets pictures behind URLs; None refuses them.
+        fetch_seconds: That those of one call to `look` may take, all of them.
     """
 
     tiers: Tiers
@@ -83,6 +90,7 @@ class Looking:
     limits: ImageLimits
     decoding: Decoding = field(default_factory=Decoding)
     fetcher: ImageFetcher | None = None
+    fetch_seconds: float = TOGETHER_SECONDS
 
     @property
     def encoder(self) -> Encoder:
@@ -98,7 +106,8 @@ class Looking:
             AbandonedError: Nobody waits any more.
             DeadlineExceededError: It took too long.
         """
-        looking = _Terms(terms, self.tiers.pick(terms.tier))
+        fetcher = None if self.fetcher is None else Together(self.fetcher, self.fetch_seconds)
+        looking = _Terms(terms, self.tiers.pick(terms.tier), fetcher)
         prepared = dict(zip(pictures, self._prepared(pictures, clock, looking), strict=True))
         waiting = {p.key: p for p in prepared.values() if isinstance(p, _Waiting)}
         seen: dict[str, Seen | VitrineError] = {}
@@ -137,7 +146,7 @@ class Looking:
                 return self._catalogued(picture, clock)
         elif isinstance(picture, LinkedPicture):
             with clock.stage("fetch"):
-                data = self._fetched(picture.url)
+                data = _fetched(picture.url, looking.fetcher)
         else:
             data = picture.data
         image_id = image_digest(data)
@@ -177,14 +186,15 @@ class Looking:
             )
         return Look(image_id, Seen(vector), "best")
 
-    def _fetched(self, url: str) -> bytes:
-        if self.fetcher is None:
-            raise InvalidQueryError(
-                "this service fetches no `image_url`: send the picture as `file` or `image_base64`"
-            )
-        data = self.fetcher.fetch(url).data
-        assert data is not None  # nothing was said to be known
-        return data
+
+def _fetched(url: str, fetcher: ImageFetcher | None) -> bytes:
+    if fetcher is None:
+        raise InvalidQueryError(
+            "this service fetches no `image_url`: send the picture as `file` or `image_base64`"
+        )
+    data = fetcher.fetch(url).data
+    assert data is not None  # nothing was said to be known
+    return data
 
 
 def _look(image_id: str, seen: Seen | VitrineError, tier: Role) -> Look | VitrineError:

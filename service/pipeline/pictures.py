@@ -29,6 +29,7 @@ from service.core.thumbnails import thumbnail
 from service.core.types import Encoder, ImageFetcher, Thumbnail
 from service.pipeline.batching import Batcher
 from service.pipeline.decoding import Decoding
+from service.pipeline.fetching import TOGETHER_SECONDS, Together
 from service.pipeline.terms import BULK, Terms
 
 PictureError: TypeAlias = (
@@ -69,6 +70,7 @@ class PictureMaker:
         pool: Threads that read, decode and wait for the encoder.
         fetcher: Gets pictures behind URLs, of which no small copy is kept; None refuses them.
         decoding: Turns at decoding, shared with the queries.
+        fetch_seconds: That the URLs of one write may take, all of them.
     """
 
     encoder: Encoder
@@ -79,18 +81,26 @@ class PictureMaker:
     pool: Executor
     fetcher: ImageFetcher | None = None
     decoding: Decoding = field(default_factory=Decoding)
+    fetch_seconds: float = TOGETHER_SECONDS
 
     def make(
         self, pictures: Iterable[Picture], terms: Terms = BULK
     ) -> dict[Picture, Made | PictureError]:
-        """Embed the pictures, each once; one that cannot be, is an error in its place."""
-        unique = list(dict.fromkeys(pictures))
-        made = self.pool.map(lambda each: self._made_or_error(each, terms), unique)
+        """Embed the pictures, each once; one that cannot be, is an error in its place.
+
+        Those behind URLs have a time together, but where they come by the many.
+        """
+        unique, fetcher = list(dict.fromkeys(pictures)), self.fetcher
+        if fetcher is not None and terms.urgency != "bulk":
+            fetcher = Together(fetcher, self.fetch_seconds)
+        made = self.pool.map(lambda each: self._made_or_error(each, terms, fetcher), unique)
         return dict(zip(unique, made, strict=True))
 
-    def _made_or_error(self, picture: Picture, terms: Terms) -> Made | PictureError:
+    def _made_or_error(
+        self, picture: Picture, terms: Terms, fetcher: ImageFetcher | None
+    ) -> Made | PictureError:
         try:
-            return self._made(picture, terms)
+            return self._made(picture, terms, fetcher)
         except (
             InvalidImageError,
             FetchError,
@@ -100,12 +110,12 @@ class PictureMaker:
         ) as exc:
             return exc
 
-    def _made(self, picture: Picture, terms: Terms) -> Made:
+    def _made(self, picture: Picture, terms: Terms, fetcher: ImageFetcher | None) -> Made:
         bundle = self.encoder.bundle_digest
         if picture.image_id is not None:
             known = bool(self.store.embedded([picture.image_id], bundle))
             return Made(picture.image_id, known=known)
-        data = self._bytes(picture)
+        data = _bytes(picture, fetcher)
         image_id = image_digest(data)
         embedded = bool(self.store.embedded([image_id], bundle))
         shown = picture.data is not None and not self.thumbnails.having([image_id])
@@ -119,14 +129,15 @@ class PictureMaker:
         vector = None if pixels is None else self.batcher.encode(pixels, terms)
         return Made(image_id, vector=vector, small=small)
 
-    def _bytes(self, picture: Picture) -> bytes:
-        if picture.data is not None:
-            return picture.data
-        assert picture.url is not None  # one of the three is set
-        if self.fetcher is None:
-            raise InvalidQueryError(
-                "this service fetches no URLs: send the picture's bytes as `image_base64`"
-            )
-        data = self.fetcher.fetch(picture.url).data
-        assert data is not None  # nothing was said to be known
-        return data
+
+def _bytes(picture: Picture, fetcher: ImageFetcher | None) -> bytes:
+    if picture.data is not None:
+        return picture.data
+    assert picture.url is not None  # one of the three is set
+    if fetcher is None:
+        raise InvalidQueryError(
+            "this service fetches no URLs: send the picture's bytes as `image_base64`"
+        )
+    data = fetcher.fetch(picture.url).data
+    assert data is not None  # nothing was said to be known
+    return data

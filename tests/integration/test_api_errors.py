@@ -27,6 +27,7 @@ pytestmark = pytest.mark.integration
 PICTURE = encoded(photo(64, 64), "JPEG")
 BASE64 = base64.b64encode(PICTURE).decode()
 MAX_BODY = 20_000_000 * 4 // 3 + 65_536
+MAX_MANY = Settings().max_batch_bytes
 
 
 @pytest.fixture
@@ -75,10 +76,12 @@ def test_a_picture_that_is_not_accepted(
     check(answer, status, code)
 
 
-def test_a_body_that_says_it_is_too_large_is_refused_unread(client: httpx.Client):
-    answer = client.post("/v1/search", content=bytes(MAX_BODY + 1))
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/search:batch", "/v1/embeddings"])
+def test_a_body_that_says_it_is_too_large_is_refused_unread(client: httpx.Client, path: str):
+    most = MAX_BODY if path == "/v1/search" else MAX_MANY
+    answer = client.post(path, content=bytes(most + 1))
 
-    check(answer, 413, "body_too_large", f"{MAX_BODY + 1:,} bytes; at most {MAX_BODY:,}")
+    check(answer, 413, "body_too_large", f"{most + 1:,} bytes; at most {most:,}")
 
 
 @pytest.mark.parametrize(
@@ -101,9 +104,11 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread(client: httpx.Client
 def test_a_body_that_does_not_say_and_is_too_large(
     client: httpx.Client, method: str, path: str, kind: str, start: bytes
 ):
+    most = MAX_MANY if path in ("/v1/search:batch", "/v1/embeddings") else MAX_BODY
+
     def chunks() -> Iterator[bytes]:
         yield start
-        for _ in range(MAX_BODY // 1_000_000 + 1):
+        for _ in range(most // 1_000_000 + 1):
             yield b"A" * 1_000_000
 
     answer = client.request(method, path, content=chunks(), headers={"Content-Type": kind})

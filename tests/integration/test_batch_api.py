@@ -1,11 +1,16 @@
 """`/v1/search:batch`: every query answered as alone, every bad one refused alone."""
 
+import json
 import re
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
+from service.api.app import create_app
+from service.settings import Settings
+from service.wiring import serving
 from support.asking import base64_of, post
 from support.live_server import VIEWS, Server, Shop
 
@@ -122,3 +127,35 @@ def test_without_an_index_a_batch_is_told_so(empty_server: Server):
         answer = client.post("/v1/search:batch", json={"queries": [{"text": "red"}]})
 
     assert (answer.status_code, answer.json()["code"]) == (503, "index_unavailable")
+
+
+def test_many_pictures_have_a_limit_of_their_own(shop: Shop):
+    picture = base64_of(shop.picture(1))
+    some = {"queries": [{"image_base64": picture, "limit": 1}] * 12}
+    more = {"queries": [{"image_base64": picture, "limit": 1}] * 24}
+    largest = len(shop.picture(1))
+    limit = 16 * len(picture)
+    with serving(Settings(data_dir=shop.data_dir)) as parts:
+        app = create_app(parts, max_image_bytes=largest, max_batch_bytes=limit)
+        client = TestClient(app)
+        model = client.get("/v1/index").json()["bundle"]["name"]
+        inputs = [f"data:image/jpeg;base64,{picture}"] * 24
+        alone = client.post("/v1/search", json=some)
+        fits = client.post("/v1/search:batch", json=some)
+        refused = [
+            client.post("/v1/search:batch", json=more),
+            client.post("/v1/embeddings", json={"model": model, "input": inputs}),
+            client.post(  # in parts, whose sum nobody says before
+                "/v1/search:batch",
+                content=iter([json.dumps(more).encode()]),
+                headers={"Content-Type": "application/json"},
+            ),
+        ]
+        made = client.post("/v1/embeddings", json={"model": model, "input": inputs[:12]})
+
+    assert len(json.dumps(some)) > largest * 4 // 3 + 65_536, "or it shows nothing"
+    assert (alone.status_code, alone.json()["code"]) == (413, "body_too_large")
+    assert [item["error"] for item in fits.json()["answers"]] == [None] * 12
+    assert len(made.json()["data"]) == 12
+    for answer in refused:
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")

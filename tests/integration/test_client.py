@@ -161,7 +161,9 @@ def test_vectors_of_words_and_pictures_find_what_these_find(client: Any, shop: S
     assert client.image(found.results[0].image_id)[:4] in (b"RIFF", b"\xff\xd8\xff\xe0")
 
 
-@pytest.mark.parametrize("product_id", ["sku-1", "shoes/red 1?#%41.jpg", "ünï/../x", ".", "a/similar"])
+@pytest.mark.parametrize(
+    "product_id", ["sku-1", "shoes/red 1?#%41.jpg", "ünï/../x", ".", "a/similar"]
+)
 def test_a_product_from_its_writing_to_its_end(client: Any, shop: Shop, product_id: str) -> None:
     written = client.put_product(
         product_id,

@@ -7,7 +7,7 @@ import pytest
 
 from service.core.errors import FetchError, OverloadedError
 from service.core.types import Download, Validators
-from service.pipeline.fetching import Fetching
+from service.pipeline.fetching import Fetching, Together
 
 PATIENCE_SECONDS = 20
 
@@ -50,3 +50,25 @@ def test_a_turn_comes_back_after_a_failure() -> None:
         with pytest.raises(FetchError, match="HTTP 404"):
             fetching.fetch("bad")
     assert fetching.fetch("good").data == b"good"
+
+
+class Taking:
+    """Satisfies `ImageFetcher`: each download takes its time, on a clock of its own."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.now = 1000.0
+
+    def fetch(self, url: str, known: Validators | None = None) -> Download:
+        self.now += self.seconds
+        return Download(url.encode(), Validators())
+
+
+def test_the_pictures_of_a_request_have_a_time_together_from_the_first_on() -> None:
+    slow = Taking(seconds=4.0)
+    together = Together(slow, 10.0, clock=lambda: slow.now)
+    slow.now += 100
+    assert [together.fetch(url).data for url in "abc"] == [b"a", b"b", b"c"], "12 s by then"
+    with pytest.raises(FetchError, match=r"not begun: .* fetched for 10 s"):
+        together.fetch("d")
+    assert Together(slow, 10.0, clock=lambda: slow.now).fetch("d").data == b"d"

@@ -1,5 +1,7 @@
 """Every form of a query over a small shop: the same picture is found, however it is named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,8 @@ from service.core.errors import (
 from service.core.filter_text import parse_filter_text
 from service.core.image import decode
 from service.core.keys import image_digest
+from service.pipeline.clock import Clock
+from service.pipeline.embedder import Embedded
 from service.pipeline.outcome import succeeded
 from service.pipeline.querying import (
     KnownPicture,
@@ -193,6 +197,22 @@ def test_urls_are_fetched_only_where_that_is_on(shop: Shop) -> None:
     with pytest.raises(InvalidQueryError, match="fetches no `image_url`"):
         ask(closed, LinkedPicture(URL))
     assert not closed.links.fetched
+
+
+def test_the_urls_of_one_request_have_a_time_together() -> None:
+    shop = make_shop(links=True)
+    shop.index({"a": [1]})
+    urls = [f"https://pictures.example/{n}.png" for n in range(4)]
+    shop.links.pages = {url: picture(n) for n, url in enumerate(urls)}
+    embedder = shop.search.embedder
+    hurried = replace(embedder, looking=replace(embedder.looking, fetch_seconds=0.0))
+    queries = [Query.of(LinkedPicture(url)) for url in urls]
+    found = hurried.embed(queries, Clock())
+    assert sum(isinstance(each, FetchError) for each in found) == 3
+    assert len(shop.links.fetched) == 1
+    for query in queries:
+        (alone,) = hurried.embed([query], Clock())
+        assert isinstance(alone, Embedded)
 
 
 def test_a_mix_is_the_sum_of_its_parts_and_tells_of_its_main_picture(shop: Shop) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -164,6 +164,19 @@ def test_a_bad_picture_fails_its_own_operation_and_says_which(shop: Shop) -> Non
     assert isinstance(gone, FetchError)
     assert str(gone) == "images.0: HTTP 404"
     assert [p.product.id for p in shop.store.list_products(9)] == ["good"]
+
+
+def test_the_urls_of_one_write_have_a_time_together_and_those_of_a_bulk_have_not(
+    shop: Shop,
+) -> None:
+    urls = [f"https://shop.example/{n}" for n in range(4)]
+    shop.fetcher.pages = dict.fromkeys(urls, data(90))
+    hurried = replace(shop.writing, pictures=replace(shop.writing.pictures, fetch_seconds=0.0))
+    linked = tuple(Picture(url=url) for url in urls)
+    with pytest.raises(FetchError, match="not begun"):
+        hurried.one(Put(Product("a"), linked))
+    (done,) = hurried.batch([Put(Product("a"), linked)])
+    assert isinstance(done, Written)
 
 
 def test_a_picture_behind_a_url_is_fetched_and_no_copy_kept(shop: Shop) -> None:
