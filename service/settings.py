@@ -32,10 +32,19 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Threads of one encoder run; every core by default."
     )
     redis_url: str | None = Field(
-        default=None, description="Shared embedding cache, e.g. redis://localhost:6379/0."
+        default=None, description="Shared caches, e.g. redis://localhost:6379/0."
     )
     memory_cache_bytes: int = Field(
         default=64_000_000, ge=0, description="Bound of the in-process embedding cache."
+    )
+    result_cache_bytes: int = Field(
+        default=64_000_000, ge=0, description="Bound of the answers kept in process."
+    )
+    result_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=3600,
+        description="How long an answer is kept at most, while nothing is written; 0 keeps none.",
     )
     recent_picture_bytes: int = Field(
         default=128_000_000,

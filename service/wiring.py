@@ -1,4 +1,4 @@
-"""The only place, with `doors`, that reads Settings and builds adapters."""
+"""The only place, with `doors` and `caches`, that reads Settings and builds adapters."""
 
 import os
 import sys
@@ -15,21 +15,20 @@ from service.adapters.faiss_gpu import use_gpu
 from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
 from service.adapters.lazy_text import LazyTextEncoder
-from service.adapters.memory_cache import MemoryCache
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
-from service.adapters.redis_cache import RedisCache
 from service.adapters.run_records import RunFolder
 from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_events import SqliteEvents
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving
+from service.caches import Caches, make_caches
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, BuildOn, IndexChoice
 from service.core.keys import text_tower_digest
 from service.core.receipts import NoRecords
-from service.core.types import Cache, ImageFetcher
+from service.core.types import ImageFetcher
 from service.doors import make_url_fetcher
 from service.pipeline.batching import Batcher
 from service.pipeline.compacting import Compacting, Due
@@ -40,16 +39,13 @@ from service.pipeline.fetching import Fetching
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.looking import Looking
 from service.pipeline.pictures import PictureMaker
-from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
+from service.pipeline.recent_pictures import RecentPictures
 from service.pipeline.reindex import Reindex
 from service.pipeline.search import Search
 from service.pipeline.tiering import Tiers
 from service.pipeline.versions import Versions
 from service.pipeline.writing import Writing
 from service.settings import Settings
-
-_SHARED_PICTURE_BYTES = 4_000_000
-"""What Redis takes within its 50 ms at a gigabit a second; larger ones stay in this process."""
 
 
 def image_limits(settings: Settings) -> ImageLimits:
@@ -204,7 +200,8 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
         stack.callback(live.close)
         if fetcher is None and (safe := make_url_fetcher(settings)):
             fetcher = stack.enter_context(safe)
-        embedder = _embedder(settings, stack, encoder, store, fetcher)
+        caches = make_caches(settings, stack)
+        embedder = _embedder(settings, caches, encoder, store, fetcher)
         search = Search(encoder=encoder, embedder=embedder, live=live, store=store)
         # Apart from the threads of the other routes, so that a flood of searches starves none.
         searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")
@@ -226,44 +223,35 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
             writers=writers,
             versions=versions,
             events=store.events(settings.max_events),
+            caches=caches.named,
         )
 
 
 def _embedder(
     settings: Settings,
-    stack: ExitStack,
+    caches: Caches,
     encoder: OnnxEncoder,
     store: SqliteStore,
     fetcher: ImageFetcher | None,
 ) -> Embedder:
-    """Build what turns queries into vectors; `stack` closes it."""
-    caches: list[Cache] = [MemoryCache(settings.memory_cache_bytes)]
-    recent: list[Cache] = [MemoryCache(settings.recent_picture_bytes, KEPT_SECONDS)]
-    if settings.redis_url:
-        # Apart, so that a large picture which takes too long rests the pictures alone.
-        vectors = RedisCache(settings.redis_url)
-        pictures = RedisCache(
-            settings.redis_url, ttl_seconds=KEPT_SECONDS, max_value_bytes=_SHARED_PICTURE_BYTES
-        )
-        stack.callback(vectors.close)
-        stack.callback(pictures.close)
-        caches.append(vectors)
-        recent.append(pictures)
+    """Build what turns queries into vectors."""
     manifest = encoder.manifest
     tower = text_tower_digest(manifest)
     texts = None
     if tower is not None:
         texts = TextSide(
             encoder=LazyTextEncoder(lambda: make_text_encoder(settings)),
-            cache=EmbeddingCache(caches, tower, manifest.dim),
+            cache=EmbeddingCache(caches.embeddings, tower, manifest.dim),
         )
     # A quarter of the threads that search, so that slow hosts leave the others to search.
     fetches = max(1, settings.search_threads // 4)
     looking = Looking(
         tiers=Tiers(encoder),
         batcher=Batcher(encoder, max_batch=settings.max_batch, lanes=settings.lanes),
-        cache=EmbeddingCache(caches, encoder.bundle_digest, manifest.dim, manifest.heads),
-        recent=RecentPictures(recent),
+        cache=EmbeddingCache(
+            caches.embeddings, encoder.bundle_digest, manifest.dim, manifest.heads
+        ),
+        recent=RecentPictures(caches.pictures),
         stored=store,
         limits=image_limits(settings),
         decoding=make_decoding(settings),

@@ -1,9 +1,8 @@
 """Buckets that several processes share, in Redis; without it, each process has its own."""
 
-import time
-
 import redis
 
+from service.adapters.breaker import Breaker
 from service.adapters.memory_buckets import MemoryBuckets
 from service.adapters.redis_client import make_client
 from service.core.rates import Rate, Taken
@@ -49,18 +48,18 @@ class RedisBuckets:
         self._redis = make_client(url)
         self._take = self._redis.register_script(_TAKE)
         self._alone = MemoryBuckets(rate)
-        self._rest_seconds = rest_seconds
-        self._down_until = 0.0
+        self._breaker = Breaker(rest_seconds)
 
     def take(self, name: str) -> Taken:
         """Take a token, if there is one."""
-        if time.monotonic() < self._down_until:
+        if not self._breaker.allows():
             return self._alone.take(name)
         try:
             answer = self._take([_PREFIX + name], [self.rate.per_second, self.rate.burst])
         except redis.RedisError:
-            self._down_until = time.monotonic() + self._rest_seconds
+            self._breaker.failed()
             return self._alone.take(name)
+        self._breaker.succeeded()
         allowed, tokens = answer
         return self.rate.taken(float(tokens), allowed=bool(allowed))
 

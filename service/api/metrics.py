@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from service.api.cache_metrics import CacheCollector
 from service.api.serving import Serving
 from service.pipeline.search import Answer
 
@@ -26,6 +27,7 @@ class Metrics:
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._registry = CollectorRegistry()
+        self._registry.register(CacheCollector(serving.caches))
         self._requests = Counter(
             "vitrine_requests_total",
             "HTTP requests.",

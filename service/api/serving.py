@@ -1,8 +1,10 @@
 """What the routes need, built by `service.wiring` and handed to the app."""
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from service.api.cache_metrics import NamedCache
 from service.core.events import EventStore
 from service.core.store import ProductStore, ThumbnailStore
 from service.core.types import Encoder
@@ -19,6 +21,7 @@ class Serving:
     Attributes:
         searchers: Threads that searches run in.
         writers: Threads that writes run in.
+        caches: Those of the search, to tell of.
     """
 
     search: Search
@@ -31,3 +34,4 @@ class Serving:
     writers: Executor
     versions: Versions
     events: EventStore
+    caches: Sequence[NamedCache] = ()

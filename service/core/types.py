@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,24 +208,6 @@ class StoredVectors(Protocol):
         self, image_ids: Collection[str], bundle_digest: str
     ) -> dict[str, NDArray[np.float32]]:
         """Return a (dim,) vector for those of the pictures that have one by this bundle."""
-        ...
-
-
-@runtime_checkable
-class Cache(Protocol):
-    """Bytes by key, best effort: a failing cache answers None and never raises."""
-
-    def get(self, key: str) -> bytes | None:
-        """Return the value, or None where it is absent or the cache is down."""
-        ...
-
-    def set(self, key: str, value: bytes) -> None:
-        """Keep the value for the cache's own time to live, if it can."""
-        ...
-
-    @property
-    def degraded(self) -> bool:
-        """Whether the cache is failing at present."""
         ...
 
 

@@ -5,8 +5,9 @@ query -> keep -> caches, each with its own bound in bytes and in time -> find, b
 
 from collections.abc import Sequence
 
+from service.core.caching import Cache
 from service.core.keys import image_digest, picture_key
-from service.core.types import Cache
+from service.pipeline.chain import Chain
 
 KEPT_SECONDS = 30 * 60
 
@@ -15,23 +16,21 @@ class RecentPictures:
     """Pictures by id in a chain of caches, nearest first; one that fails is gone around."""
 
     def __init__(self, caches: Sequence[Cache] = ()) -> None:
-        self._caches = tuple(caches)
+        self._chain = Chain(caches, lambda key, data: key == picture_key(image_digest(data)))
 
     @property
     def degraded(self) -> bool:
         """Whether any cache of the chain is failing."""
-        return any(cache.degraded for cache in self._caches)
+        return self._chain.degraded
 
     def keep(self, image_id: str, data: bytes) -> None:
         """Keep the bytes for KEPT_SECONDS from now, as far as there is room."""
-        for cache in self._caches:
-            cache.set(picture_key(image_id), data)
+        self._chain.set(picture_key(image_id), data)
+
+    def keep_near(self, image_id: str, data: bytes) -> None:
+        """Keep the bytes in this process, where others have what they need."""
+        self._chain.set_near(picture_key(image_id), data)
 
     def find(self, image_id: str) -> bytes | None:
         """Return the bytes, or None where they have expired or made room for others."""
-        for cache in self._caches:
-            data = cache.get(picture_key(image_id))
-            # A shared cache may be written by others: what is not the picture is as good as absent.
-            if data is not None and image_digest(data) == image_id:
-                return data
-        return None
+        return self._chain.get(picture_key(image_id))

@@ -7,7 +7,7 @@ import pytest
 
 from service.adapters.memory_cache import MemoryCache
 from service.adapters.redis_cache import RedisCache
-from service.core.types import Cache
+from service.core.caching import Cache
 from support.fakes import FakeCache
 
 
@@ -48,6 +48,21 @@ def test_keys_are_told_apart(cache: Cache) -> None:
     cache.set("a:b", b"1")
     cache.set("a", b"2")
     assert (cache.get("a:b"), cache.get("a"), cache.get("a:")) == (b"1", b"2", None)
+
+
+def test_several_are_asked_for_at_once(cache: Cache) -> None:
+    cache.set("a", b"1")
+    cache.set("b", b"")
+    assert cache.get_many(["b", "nothing", "a", "a"]) == [b"", None, b"1", b"1"]
+    assert cache.get_many([]) == []
+
+
+def test_it_counts_what_was_found_and_what_was_not(cache: Cache) -> None:
+    cache.set("a", b"1")
+    cache.get("a")
+    cache.get("nothing")
+    cache.get_many(["a", "a", "neither"])
+    assert (cache.counts.hits, cache.counts.misses) == (3, 2)
 
 
 def test_threads_may_share_it(cache: Cache) -> None:

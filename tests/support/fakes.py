@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.caching import CacheCounts
 from service.core.errors import FetchError, IndexCorruptError, InvalidFilterError
 from service.core.events import Event, KeptEvent
 from service.core.filters import Condition, Exists, Filter, OneOf, Range, text_of
@@ -319,12 +320,21 @@ class FakeCache:
         self.values: dict[str, bytes] = {}
         self.down = False
 
+        self.counts = CacheCounts(0, 0)
+
     @property
     def degraded(self) -> bool:
         return self.down
 
     def get(self, key: str) -> bytes | None:
-        return None if self.down else self.values.get(key)
+        return self.get_many([key])[0]
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        found = [None if self.down else self.values.get(key) for key in keys]
+        hits = len(keys) - found.count(None)
+        counts = self.counts
+        self.counts = CacheCounts(counts.hits + hits, counts.misses + found.count(None))
+        return found
 
     def set(self, key: str, value: bytes) -> None:
         if not self.down:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from service.adapters.redis_cache import RedisCache
+from service.core.caching import lifetime
 from service.core.errors import CacheError
 from support.redis_server import RedisServer
 
@@ -78,9 +79,28 @@ def test_it_is_tried_again_after_the_rest_and_found_still_dead(
 ) -> None:
     redis_server.signal(signal.SIGKILL)
     assert cache.get("key") is None
-    until(lambda: not cache.degraded)
+    assert cache.counts.breaker == "open"
+    until(lambda: cache.counts.breaker == "half_open")
+    assert not cache.degraded, "nobody knows"
     assert cache.get("key") is None
     assert cache.degraded
+    assert cache.counts.failures == 2
+
+
+def test_of_many_that_come_after_the_rest_one_pays(redis_server: RedisServer) -> None:
+    """A server that hangs costs a time-out: one, however many ask."""
+    cache = RedisCache(redis_server.url, rest_seconds=0.2)
+    cache.set("key", b"value")
+    redis_server.signal(signal.SIGSTOP)
+    assert cache.get("key") is None
+    until(lambda: cache.counts.breaker == "half_open")
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(lambda _: cache.get("key"), range(16))) == {None}
+    assert cache.counts.failures == 2
+    redis_server.signal(signal.SIGCONT)
+    until(lambda: cache.get("key") == b"value")
+    assert cache.counts.breaker == "closed"
+    cache.close()
 
 
 def test_connections_from_before_a_restart_do_not_spoil_it(
@@ -111,7 +131,16 @@ def test_values_go_after_their_time(redis_server: RedisServer) -> None:
     cache.set("key", b"value")
     cache.close()
     with redis_server.client() as client:
-        assert 90 < client.ttl("key") <= 100
+        assert 90 < client.pttl("key") / 1000 <= lifetime(100, "key")
+
+
+def test_many_keys_are_one_round_trip(redis_server: RedisServer, cache: RedisCache) -> None:
+    for number in range(50):
+        cache.set(f"key {number}", b"%d" % number)
+    with redis_server.client() as client:
+        before = client.info("stats")["total_commands_processed"]
+        assert cache.get_many([f"key {n}" for n in range(50)]) == [b"%d" % n for n in range(50)]
+        assert client.info("stats")["total_commands_processed"] - before <= 2  # and this one
 
 
 def test_a_value_of_another_kind_is_a_miss(redis_server: RedisServer, cache: RedisCache) -> None:

@@ -1,6 +1,7 @@
 """Query pictures by id: found for a while, and never another's bytes."""
 
 from service.adapters.memory_cache import MemoryCache
+from service.core.caching import lifetime
 from service.core.keys import image_digest, picture_key
 from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
 from support.fakes import FakeCache
@@ -16,7 +17,7 @@ def test_a_picture_is_found_for_half_an_hour() -> None:
     recent.keep(ID, DATA)
     now[0] = 30 * 60 - 1
     assert recent.find(ID) == DATA
-    now[0] = 30 * 60
+    now[0] = lifetime(30 * 60, picture_key(ID))
     assert recent.find(ID) is None
 
 
