@@ -29,7 +29,7 @@ from loadtests.stack import (
 from loadtests.summary import Aims, Figures, Summary, summarise
 from loadtests.workload import FIGURES_VARIABLE, WORKLOAD_VARIABLE, Workload
 
-_DEFAULT_REPORT = Path(__file__).parent / "reports"
+DEFAULT_REPORT = Path(__file__).parent / "reports"
 _LOCUSTFILE = Path(__file__).parent / "locustfile.py"
 
 
@@ -50,14 +50,14 @@ def load(
     ] = 0.0,
     report: Annotated[
         Path, typer.Option(help="Folder for report.html, the CSV files and summary.json.")
-    ] = _DEFAULT_REPORT,
+    ] = DEFAULT_REPORT,
 ) -> None:
     """Load a demo shop; exit status 1 if an answer was wrong or an aim was missed.
 
     Redis, the catalogue and the service are started on this machine and stopped at the end. The
     service takes its settings from the environment.
     """
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, stop)
     report.mkdir(parents=True, exist_ok=True)
     plan = Shape(shape, users, seconds or SECONDS[shape])
     try:
@@ -120,7 +120,7 @@ def _load(folder: Path, workload: Workload, report: Path, shape: Shape) -> tuple
         ), status
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     """Unwind, so that everything started is stopped."""
     raise SystemExit(128 + signal.SIGTERM)
 
