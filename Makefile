@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching \
-        bench-options load evaluate faults fuzz schema gpu-check clean
+        bench-options bench-load load evaluate faults fuzz schema gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,8 +69,13 @@ faults: install-dev  ## Kill the service and its commands ROUNDS=200 times while
 bench-matching: install-dev  ## Measure match, category=auto and words on the real photos in SOURCES=DIR.
 	@$(BIN)/python -m bench.matching $(SOURCES)
 
-load: install-dev  ## Run locust for 30 s against a server it starts; HTML report in loadtests/reports.
-	$(BIN)/python -m loadtests.run
+load: install-dev  ## Load a server it starts: SHAPE=steady|ramp|spike|soak, or OPEN=1; reports in loadtests/reports.
+	$(BIN)/python -m $(if $(OPEN),loadtests.open,loadtests.run $(if $(SHAPE),--shape $(SHAPE))) $(ARGS)
+
+bench-load: install-dev  ## Five times capacity, Redis killed under load, and a soak of SECONDS=600.
+	@$(BIN)/python -m bench.overload
+	@$(BIN)/python -m bench.redis_outage
+	@$(BIN)/python -m bench.soak --seconds $(or $(SECONDS),600)
 
 evaluate: install  ## Measure the bundle on the real photos in SOURCES=DIR.
 	$(BIN)/vitrine evaluate training/tasks.toml --sources $(SOURCES)

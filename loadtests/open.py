@@ -83,7 +83,7 @@ async def _rates(
 ) -> dict[str, Any]:
     visits = Visits(workload, served.address, may_refuse=True)
     await visits.tour()
-    warm = await closed(visits.send, at_once=_AT_ONCE, seconds=_CAPACITY_SECONDS)
+    warm = await closed(visits.send, at_once=_AT_ONCE, seconds=min(_CAPACITY_SECONDS, seconds))
     capacity = warm.goodput
     typer.echo(f"capacity {capacity:.0f} requests/s, {_AT_ONCE} at once", err=True)
     points = []

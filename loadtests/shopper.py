@@ -25,7 +25,7 @@ class Shopper:
     def __init__(self, workload: Workload, ledger: Ledger, seed: int) -> None:
         self._choices = Choices(workload, seed)
         self._ledger = ledger
-        self._keeper = Keeper(self._choices, ledger, self._held)
+        self.keeper = Keeper(self._choices, ledger, self._held)
         self._last_image_id: str | None = None
         # Of a hundred requests; shares of a shop's traffic, of which most only look.
         self._mix: Mapping[Callable[[], Ask], int] = {
@@ -40,7 +40,7 @@ class Shopper:
             self.batch: 1,
             self.page: 1,
             self.no_picture: 1,
-            self._keeper.next: 8,
+            self.keeper.next: 8,
         }
 
     def next(self) -> Ask:
@@ -53,9 +53,9 @@ class Shopper:
         own = self._choices.own_query()
         yield self._upload(*own)
         yield self._base64(*own)
-        yield from (ask() for ask in self._mix if ask != self._keeper.next)
+        yield from (ask() for ask in self._mix if ask != self.keeper.next)
         for _ in range(Keeper.STEPS):
-            yield self._keeper.next()
+            yield self.keeper.next()
 
     def search(self) -> Ask:
         """Upload a picture."""

@@ -86,6 +86,29 @@ def test_a_short_run_passes_and_leaves_a_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
+def test_an_open_loop_reports_every_rate_and_checks_every_answer(tmp_path: Path) -> None:
+    options = ["--rate", "10", "--rate", "20", "--seconds", "2", "--products", "16"]
+    run = subprocess.run(
+        [sys.executable, "-m", "loadtests.open", *options, "--report", str(tmp_path)],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads((tmp_path / "open.json").read_text())
+    assert [point["rate"] for point in found["rates"]] == [10, 20]
+    for point in found["rates"]:
+        assert 0 < point["p50_ms"] <= point["p99.9_ms"]
+        assert point["failed"] == 0
+    assert found["errors"] == {}
+    assert found["names"].keys() >= NAMES | FOLLOWING
+    assert len(run.stdout.strip().splitlines()) == 4  # a table of two rates
+
+
+@pytest.mark.integration
 def test_interrupting_stops_everything_that_was_started(tmp_path: Path) -> None:
     options = ["--seconds", "600", "--users", "1", "--products", "16", "--report", str(tmp_path)]
     with subprocess.Popen(
