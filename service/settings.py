@@ -25,7 +25,7 @@ class Settings(BaseSettings):
         default="auto",
         description="What an index is built on; `auto` is a GPU where FAISS finds one.",
     )
-    provider: Literal["cpu", "cuda", "openvino"] = Field(
+    provider: Literal["cpu", "cuda", "tensorrt", "openvino"] = Field(
         default="cpu", description="Execution provider; the service refuses to start on another."
     )
     threads: int | None = Field(

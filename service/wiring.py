@@ -65,12 +65,15 @@ def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:
         provider=settings.provider,
         threads=settings.threads,
         spinning=spinning,
+        engines=settings.data_dir / "engines",
     )
 
 
 def make_text_encoder(settings: Settings) -> OnnxTextEncoder:
     """Load the text side of the bundle."""
-    return OnnxTextEncoder(settings.bundle, provider=settings.provider, threads=settings.threads)
+    # So small a graph, of texts in any number, is not worth TensorRT's minutes of compiling.
+    provider = "cuda" if settings.provider == "tensorrt" else settings.provider
+    return OnnxTextEncoder(settings.bundle, provider=provider, threads=settings.threads)
 
 
 def snapshots(settings: Settings) -> SnapshotFolder:

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.adapters.bundles import read_bundle
-from service.adapters.onnx_session import PROVIDERS, Nodes, check_graph, open_session
+from service.adapters.gpu_options import GpuOptions
+from service.adapters.onnx_runs import open_runs
+from service.adapters.onnx_session import ON_GPU, PROVIDERS, Nodes, check_graph
 from service.core.errors import BundleError
 from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest, Tier
@@ -26,16 +28,19 @@ class OnnxEncoder:
         provider: str = "cpu",
         threads: int | None = None,
         spinning: bool = True,
+        engines: Path | None = None,
     ) -> None:
         """Load and verify a bundle.
 
         Args:
             folder: Of the bundle.
-            tier: Its name; by default the bundle's first.
-            provider: `cpu`, `cuda` or `openvino`; never silently another.
+            tier: Its name; by default the bundle's first. On a GPU its float16 variant stands in
+                for it where the bundle has one.
+            provider: `cpu`, `cuda`, `tensorrt` or `openvino`; never silently another.
             threads: For one run; by default every core this process may use.
             spinning: Let threads that wait for work spin for a while: a run is a few per cent
                 faster, and whatever else needs the cores between runs is slower.
+            engines: Where TensorRT keeps what it compiled; by default it compiles at every start.
 
         Raises:
             BundleError: The bundle is incomplete, damaged, not what its manifest says, or without
@@ -46,9 +51,13 @@ class OnnxEncoder:
         self._digest = bundle_digest(self._manifest)
         self._provider = provider
         self._tier = _tier(self._manifest, tier, folder)
-        file = folder / self._tier.file
-        self._session = open_session(file, provider=provider, threads=threads, spinning=spinning)
-        check_graph(self._session, _promised(self._manifest), file)
+        if provider in ON_GPU:
+            self._tier = halved(self._manifest, self._tier)
+        file, size = folder / self._tier.file, self._manifest.preprocess.size
+        gpu = GpuOptions(engines=engines, inputs={"images": (size, size, 3)})
+        self._runs = open_runs(file, provider=provider, threads=threads, spinning=spinning, gpu=gpu)
+        check_graph(self._runs.session, _promised(self._manifest), file)
+        self._runs.prepare()
 
     @property
     def manifest(self) -> BundleManifest:
@@ -72,7 +81,7 @@ class OnnxEncoder:
 
     def encode(self, images: Pixels) -> Vectors:
         """Embed (n, size, size, 3) uint8 into (n, dim) float32 of unit length."""
-        (vectors,) = self._session.run(["embedding"], {"images": images})
+        (vectors,) = self._runs.run(["embedding"], images)
         return np.asarray(vectors, dtype=np.float32)
 
     def classify(self, images: Pixels) -> tuple[Vectors, dict[str, NDArray[np.float32]]]:
@@ -87,8 +96,16 @@ class OnnxEncoder:
         """
         heads = self._manifest.heads
         outputs = ["embedding", *(head.output for head in heads)]
-        vectors, *probabilities = self._session.run(outputs, {"images": images})
+        vectors, *probabilities = self._runs.run(outputs, images)
         return vectors, {h.name: p for h, p in zip(heads, probabilities, strict=True)}
+
+
+def halved(manifest: BundleManifest, tier: Tier) -> Tier:
+    """Return the float16 variant of a tier, or the tier itself where the bundle has none."""
+    for other in manifest.image.tiers:
+        if other.precision == "fp16" and other.gate and other.gate.of == tier.name:
+            return other
+    return tier
 
 
 def _tier(manifest: BundleManifest, name: str | None, folder: Path) -> Tier:

@@ -1,20 +1,25 @@
 """ONNX Runtime sessions as both encoders need them: on the provider asked for, or refused."""
 
+import importlib
 import json
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import onnxruntime as ort
 
+from service.adapters.gpu_options import AS_IT_IS, CUDA, TENSORRT, Chosen, GpuOptions
 from service.adapters.processor import BF16, processor_flags
-from service.core.errors import BundleError, ProviderUnavailableError
+from service.core.errors import BundleError, ProviderUnavailableError, StoreError
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
+    "cuda": CUDA,
+    "tensorrt": TENSORRT,
     "openvino": "OpenVINOExecutionProvider",
 }
+ON_GPU = ("cuda", "tensorrt")
 Nodes = Mapping[str, tuple[str, list[int]]]
 """An input's or output's type and its shape, the batch left aside, by name."""
 
@@ -26,31 +31,46 @@ _BF16 = {
 
 
 def open_session(
-    file: Path, *, provider: str, threads: int | None, spinning: bool
+    file: Path,
+    *,
+    provider: str,
+    threads: int | None,
+    spinning: bool,
+    gpu: GpuOptions = AS_IT_IS,
 ) -> ort.InferenceSession:
     """Load a graph.
 
     Args:
         file: The graph; weights outside it lie beside it.
-        provider: `cpu`, `cuda` or `openvino`; never silently another.
+        provider: `cpu`, `cuda`, `tensorrt` or `openvino`; never silently another.
         threads: For one run; by default every core this process may use.
         spinning: Whether threads that wait for work spin for a while.
+        gpu: Heeded by `cuda` and `tensorrt`.
 
     Raises:
         BundleError: It cannot be loaded.
         ProviderUnavailableError: The provider is not in use after loading.
+        StoreError: There is nowhere to keep what TensorRT compiles.
     """
     wanted = _available(provider)
-    if provider == "cuda":
-        ort.preload_dlls()  # CUDA and cuDNN come as wheels, where no loader path leads
+    if provider in ON_GPU:
+        _load_libraries(provider)
+        _make_folder(gpu.engines if provider == "tensorrt" else None)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     try:
-        chosen = (wanted, provider_options(provider, processor_flags()))
-        session = ort.InferenceSession(file, options, providers=[chosen])
+        # Without its own fallback, which prints, and then runs on the CPU.
+        session = ort.InferenceSession(
+            file, options, providers=_chosen(provider, gpu), enable_fallback=0
+        )
     except Exception as exc:
+        if "install TensorRT libraries" in str(exc):
+            raise ProviderUnavailableError(
+                "asked for provider 'tensorrt', but its libraries cannot be loaded: install "
+                "TensorRT 10 for CUDA 13, or take provider 'cuda'"
+            ) from exc
         raise BundleError(f"{file} cannot be loaded: {str(exc).splitlines()[0]}") from exc
     if session.get_providers()[0] != wanted:
         raise ProviderUnavailableError(
@@ -67,11 +87,33 @@ def provider_options(provider: str, flags: Collection[str]) -> dict[str, str]:
     faster on a processor that multiplies it in hardware (docs/benchmarks.md).
 
     Args:
-        provider: `cpu`, `cuda` or `openvino`.
+        provider: `cpu` or `openvino`.
         flags: Of the processor.
     """
     bf16 = provider == "openvino" and any(flag in flags for flag in BF16)
     return _BF16 if bf16 else {}
+
+
+def _chosen(provider: str, gpu: GpuOptions) -> Chosen:
+    if provider in ON_GPU:
+        return gpu.chosen(provider)
+    return [(PROVIDERS[provider], provider_options(provider, processor_flags()))]
+
+
+def _load_libraries(provider: str) -> None:
+    """Load what the provider links to: it comes as wheels, where no loader path leads."""
+    ort.preload_dlls()
+    if provider == "tensorrt":
+        with suppress(ImportError):  # it may be installed with the system's own packages
+            importlib.import_module("tensorrt")
+
+
+def _make_folder(folder: Path | None) -> None:
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StoreError(f"{folder} cannot be written: {exc.strerror or exc}") from exc
 
 
 def check_graph(session: ort.InferenceSession, promised: Nodes, file: Path) -> None:
@@ -101,7 +143,7 @@ def _available(provider: str) -> str:
         )
     wanted = PROVIDERS[provider]
     if wanted not in ort.get_available_providers():
-        extra = "gpu" if provider == "cuda" else provider
+        extra = "gpu" if provider in ON_GPU else provider
         raise ProviderUnavailableError(
             f"the installed ONNX Runtime has no {wanted}: pip install 'vitrine[{extra}]' "
             "in an environment without the other runtimes"

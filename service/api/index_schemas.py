@@ -16,7 +16,7 @@ class BundleOut(BaseModel):
     version: str
     digest: str = Field(description="Of all that changes a vector.")
     dim: int = Field(description="Length of a vector.")
-    provider: str = Field(description="Execution provider in use: cpu, cuda or openvino.")
+    provider: str = Field(description="Execution provider in use: cpu, cuda, tensorrt or openvino.")
 
 
 class IndexOut(BaseModel):

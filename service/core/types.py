@@ -177,7 +177,7 @@ class Encoder(Protocol):
 
     @property
     def provider(self) -> str:
-        """The execution provider in use, by its short name (cpu, cuda, openvino)."""
+        """The execution provider in use, by its short name (cpu, cuda, tensorrt, openvino)."""
         ...
 
     def encode(self, images: Pixels) -> Vectors:

@@ -9,16 +9,18 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from service.adapters.onnx_encoder import PROVIDERS, OnnxEncoder
+from service.adapters.onnx_encoder import PROVIDERS, OnnxEncoder, halved
 from service.core.errors import BundleError, ProviderUnavailableError
 from service.settings import DEFAULT_BUNDLE
 from support.tiny_bundle import noise
 
-EXTRAS = {"cuda": "vitrine[gpu]", "openvino": "vitrine[openvino]"}
+EXTRAS = {"cuda": "vitrine[gpu]", "tensorrt": "vitrine[gpu]", "openvino": "vitrine[openvino]"}
 
 
 def test_an_unknown_provider_names_the_known_ones() -> None:
-    with pytest.raises(ProviderUnavailableError, match=r"no provider 'tpu'.*cpu, cuda, openvino"):
+    with pytest.raises(
+        ProviderUnavailableError, match=r"no provider 'tpu'.*cpu, cuda, tensorrt, openvino"
+    ):
         OnnxEncoder(DEFAULT_BUNDLE, provider="tpu")
 
 
@@ -91,6 +93,30 @@ def test_a_bundle_whose_tiers_have_no_names_has_its_default_alone(
     assert OnnxEncoder(folder, threads=1).tier.name is None
     with pytest.raises(BundleError, match=r"no tier 'fast'; it has image-8\.onnx without a name"):
         OnnxEncoder(folder, tier="fast")
+
+
+def test_on_a_gpu_a_tiers_float16_variant_stands_in_for_it_and_on_the_cpu_it_does_not(
+    tiny: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads((tiny / "bundle.json").read_text())
+    best, _, fast = manifest["image"]["tiers"]
+    gate = json.loads((DEFAULT_BUNDLE / "bundle.json").read_text())["image"]["tiers"][3]["gate"]
+    variants = [
+        {
+            **fast,
+            "name": f"fast-{precision}",
+            "precision": precision,
+            "gate": {**gate, "of": "fast"},
+        }
+        for precision in ("int8", "fp16")
+    ]
+    manifest["image"]["tiers"] += variants
+    folder = changed(tiny, tmp_path / "bundle", image=manifest["image"])
+    encoder = OnnxEncoder(folder, tier="fast", threads=1)
+    assert (encoder.tier.name, encoder.tier.precision) == ("fast", "fp32")
+    assert halved(encoder.manifest, encoder.tier).name == "fast-fp16"
+    default = OnnxEncoder(folder, threads=1)
+    assert halved(default.manifest, default.tier).name == best["name"]  # has none
 
 
 def test_one_run_embeds_and_names(tiny: Path) -> None:

@@ -1,0 +1,82 @@
+"""Runs bound to fixed memory give what `session.run` gives; here on the CPU, which binds too."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from service.adapters.gpu_options import AS_IT_IS
+from service.adapters.onnx_runs import BoundRuns, PlainRuns, open_runs
+from service.adapters.onnx_session import open_session
+from service.core.buckets import SIZES, size_for
+from support.tiny_bundle import noise
+
+OUTPUTS = ["embedding", "head_colour"]
+
+
+@pytest.fixture(scope="module")
+def session(tiny: Path) -> ort.InferenceSession:
+    return open_session(tiny / "image-12.onnx", provider="cpu", threads=1, spinning=False)
+
+
+@pytest.mark.parametrize("count", [*SIZES, 3, 5, 21, 33, 70])
+def test_bound_runs_give_what_the_session_gives(session: ort.InferenceSession, count: int) -> None:
+    runs = BoundRuns(session, "cpu")
+    runs.prepare()
+    expected = PlainRuns(session).run(OUTPUTS, noise(count))
+    found = runs.run(OUTPUTS, noise(count))
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine.dtype == theirs.dtype == np.float32
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+    (alone,) = runs.run(["embedding"], noise(count))
+    np.testing.assert_array_equal(alone, found[0])
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_a_batch_that_is_filled_up_runs_as_one_of_that_size(
+    session: ort.InferenceSession, count: int
+) -> None:
+    """To the bit, whatever the rows that fill it up hold."""
+    runs = BoundRuns(session, "cpu")
+    runs.run(["embedding"], noise(8))
+    filled = np.zeros((size_for(count), 48, 48, 3), np.uint8)
+    filled[:count] = noise(count)
+    (expected,) = session.run(["embedding"], {"images": filled})
+    (found,) = runs.run(["embedding"], noise(count))
+    assert found.shape == (count, 16)
+    np.testing.assert_array_equal(found, expected[:count])
+
+
+def test_no_pictures_give_no_results_of_the_right_width(session: ort.InferenceSession) -> None:
+    empty = np.empty((0, 48, 48, 3), np.uint8)
+    shapes = [found.shape for found in BoundRuns(session, "cpu").run(OUTPUTS, empty)]
+    assert shapes == [(0, 16), (0, 4)]
+
+
+def test_a_result_is_its_callers_own(session: ort.InferenceSession) -> None:
+    """Though the memory that it was made in is written to by every later run."""
+    runs = BoundRuns(session, "cpu")
+    (first,) = runs.run(["embedding"], noise(4))
+    kept = first.copy()
+    (second,) = runs.run(["embedding"], noise(3))
+    np.testing.assert_array_equal(first, kept)
+    assert np.abs(second - first[:3]).max() > 1e-3
+
+
+def test_threads_that_share_bound_memory_get_each_its_own(session: ort.InferenceSession) -> None:
+    runs, plain = BoundRuns(session, "cpu"), PlainRuns(session)
+    counts = [1, 2, 3, 4, 5, 8, 9, 33] * 4
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda count: runs.run(OUTPUTS, noise(count)), counts))
+    for count, results in zip(counts, found, strict=True):
+        for mine, theirs in zip(results, plain.run(OUTPUTS, noise(count)), strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_the_cpu_is_not_bound(tiny: Path) -> None:
+    """Its runs may be of any size and several at once."""
+    file = tiny / "image-12.onnx"
+    runs = open_runs(file, provider="cpu", threads=1, spinning=False, gpu=AS_IT_IS)
+    assert isinstance(runs, PlainRuns)
