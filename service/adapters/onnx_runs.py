@@ -121,8 +121,12 @@ class _Bound:
             self._options.add_run_config_entry("gpu_graph_id", str(size))
 
     def run(self, images: Pixels) -> None:
-        """Run on at most `size` pictures; the rows after them are those of an earlier run."""
+        """Run on 1 to `size` pictures, filled up with copies of the last.
+
+        int8 takes the range of its numbers from a whole batch, which copies leave as it is.
+        """
         self._pixels[: len(images)] = images
+        self._pixels[len(images) :] = images[-1]
         if self._staged is not None:
             self._given.update_inplace(self._pixels)
         self._session.run_with_iobinding(self._binding, self._options)

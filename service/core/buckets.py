@@ -2,7 +2,7 @@
 
 pictures -> parts of at most 32 -> each the first rows of the smallest size that holds it
 
-A batch of 5 runs as one of 8 does, and the last three results are dropped.
+A batch of 5 runs as one of 8 does, its last picture three times more, whose results are dropped.
 """
 
 from collections.abc import Iterator

@@ -7,10 +7,12 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from service.adapters.bundles import read_bundle
 from service.adapters.gpu_options import AS_IT_IS
 from service.adapters.onnx_runs import BoundRuns, PlainRuns, open_runs
 from service.adapters.onnx_session import open_session
 from service.core.buckets import SIZES, size_for
+from service.settings import DEFAULT_BUNDLE
 from support.tiny_bundle import noise
 
 OUTPUTS = ["embedding", "head_colour"]
@@ -38,15 +40,27 @@ def test_bound_runs_give_what_the_session_gives(session: ort.InferenceSession, c
 def test_a_batch_that_is_filled_up_runs_as_one_of_that_size(
     session: ort.InferenceSession, count: int
 ) -> None:
-    """To the bit, whatever the rows that fill it up hold."""
+    """To the bit, whatever ran before."""
     runs = BoundRuns(session, "cpu")
     runs.run(["embedding"], noise(8))
-    filled = np.zeros((size_for(count), 48, 48, 3), np.uint8)
-    filled[:count] = noise(count)
-    (expected,) = session.run(["embedding"], {"images": filled})
+    rows = np.minimum(np.arange(size_for(count)), count - 1)
+    (expected,) = session.run(["embedding"], {"images": noise(count)[rows]})
     (found,) = runs.run(["embedding"], noise(count))
     assert found.shape == (count, 16)
     np.testing.assert_array_equal(found, expected[:count])
+
+
+def test_what_fills_a_batch_up_changes_no_range_of_int8() -> None:
+    """Which is taken over the whole batch: a darker or lighter picture would move the others."""
+    size = read_bundle(DEFAULT_BUNDLE).preprocess.size
+    file = DEFAULT_BUNDLE / "image-24-int8.onnx"
+    session = open_session(file, provider="cpu", threads=1, spinning=False)
+    grey = np.clip(noise(3, size), 100, 140)
+    (expected,) = session.run(["embedding"], {"images": grey})
+    (found,) = BoundRuns(session, "cpu").run(["embedding"], grey)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    (moved,) = session.run(["embedding"], {"images": np.concatenate([grey, noise(1, size)])})
+    assert np.abs(moved[:3] - expected).max() > 1e-4
 
 
 def test_no_pictures_give_no_results_of_the_right_width(session: ort.InferenceSession) -> None:
