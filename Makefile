@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching \
-        bench-options bench-load load evaluate faults fuzz schema gpu-check clean
+        bench-options bench-load load evaluate faults fuzz schema gpu-check gpu-check-by clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -91,8 +91,27 @@ fuzz: $(VENV)/.fuzz  ## Fuzz the decoder of pictures for SECONDS=60 with atheris
 schema: install-dev  ## Hold a running service to its OpenAPI with schemathesis: CASES=5000 or more.
 	PYTHONPATH=.:tests $(BIN)/python -m support.schema_check --cases $(or $(CASES),5000)
 
-gpu-check: install-dev  ## Run the tests that need a CUDA device.
-	$(BIN)/python -m pytest -m gpu
+# An environment of its own: the runtimes' wheels overwrite each other. Without torch, which brings a CUDA too.
+GPU_VENV := .venv-gpu
+$(GPU_VENV)/.gpu: pyproject.toml constraints.txt
+	@$(PYTHON) -m venv $(GPU_VENV)
+	@echo "installing into $(GPU_VENV) ..." >&2
+	@$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24.1'
+	@$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[gpu,dev]'
+	@touch $@
+
+gpu-check:  ## Test and measure what needs an NVIDIA GPU (GPU_BENCH="--rows ..."); say so where there is none.
+	@if nvidia-smi -L >/dev/null 2>&1; then \
+	  $(MAKE) --no-print-directory $(GPU_VENV)/.gpu gpu-check-by PYTHON_BY=$(GPU_VENV)/bin/python; \
+	else \
+	  echo "gpu-check: there is no NVIDIA GPU here (nvidia-smi lists none): nothing is run on one" >&2; \
+	  $(MAKE) --no-print-directory install-dev gpu-check-by PYTHON_BY=$(BIN)/python; \
+	fi
+
+gpu-check-by:
+	@$(PYTHON_BY) -m pytest -q -m gpu tests/gpu >&2
+	@$(PYTHON_BY) -m bench.gpu $(GPU_BENCH)
 
 clean:  ## Remove the environment and everything generated.
-	rm -rf $(VENV) data build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(GPU_VENV) data build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

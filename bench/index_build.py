@@ -15,16 +15,24 @@ from typing import Any, cast
 from bench.index_rows import RECEIPT, Rows, bundle
 from bench.memory import peak_megabytes
 from service.adapters.snapshots import SnapshotFolder
-from service.core.index_choice import IndexChoice
+from service.core.index_choice import BuildOn, IndexChoice
 
 
-def build(data_dir: Path, rows: int, choice: IndexChoice, like: Path | None) -> dict[str, Any]:
+def build(
+    data_dir: Path,
+    rows: int,
+    choice: IndexChoice,
+    like: Path | None = None,
+    build_on: BuildOn = BuildOn.CPU,
+) -> dict[str, Any]:
     """Build a snapshot and return what it took; it is read back, and not promoted."""
     store = Rows(rows, like)
     start, busy = time.perf_counter(), time.process_time()
-    built = SnapshotFolder(data_dir).build(cast(Any, store), bundle(store.dim), RECEIPT, choice)
+    folder = SnapshotFolder(data_dir, build_on=build_on)
+    built = folder.build(cast(Any, store), bundle(store.dim), RECEIPT, choice)
     return {
         "version": built.manifest.version,
+        "built_on": built.manifest.built_on,
         "seconds": round(time.perf_counter() - start, 1),
         "processor_seconds": round(time.process_time() - busy, 1),
         "peak_megabytes": peak_megabytes(),
@@ -40,9 +48,11 @@ def main() -> None:
     parser.add_argument("--target-recall", type=float, default=0.95)
     parser.add_argument("--centralize", type=int, default=0)
     parser.add_argument("--like", type=Path)
+    parser.add_argument("--build-on", type=BuildOn, default=BuildOn.CPU, choices=list(BuildOn))
     given = parser.parse_args()
     choice = IndexChoice(given.kind, given.target_recall, given.centralize)
-    json.dump(build(given.data_dir, given.rows, choice, given.like), sys.stdout)
+    built = build(given.data_dir, given.rows, choice, given.like, given.build_on)
+    json.dump(built, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,77 @@
+"""`python -m bench.gpu`: plain words without a GPU; and that what it measures runs, on the CPU."""
+
+import json
+import subprocess
+import sys
+
+import onnxruntime as ort
+import pytest
+
+from bench import gpu_encoder, gpu_index
+from bench.gpu import figures
+from service.core.index_choice import BuildOn
+from support.hand_made_bundle import hue_bundle
+
+
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in ort.get_available_providers(), reason="CUDA is installed here"
+)
+def test_without_a_gpu_it_says_so_and_is_no_failure() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.gpu"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    for part, lacking in (("encoder", "CUDAExecutionProvider"), ("index", "GPU support")):
+        assert lacking in report[part]["skipped"]
+        assert f"bench: no GPU for the {part}, which is not measured: " in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    assert figures(report) == []
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    folder = tmp_path_factory.mktemp("encoder")
+    bundle = hue_bundle(folder / "hue")
+    return gpu_encoder.measure(bundle, "cpu", folder, rounds=1, seconds=0.1, count=12)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    return gpu_index.measure(2000, ["ivf"], tmp_path_factory.mktemp("index"), BuildOn.CPU)
+
+
+def test_every_rate_of_the_encoder_is_of_work_that_was_done(encoder: dict) -> None:
+    rates = encoder["images_per_second"]
+    assert set(rates) == {"raw", "encoder", "decoder", "whole"}
+    assert min(rates.values()) > 0
+    assert encoder["limit"] in ("encoder", "decoder")
+    alone = encoder["alone_p50_ms"]
+    assert 0 < alone["encode"] < alone["decode_and_encode"]
+
+
+def test_two_builds_by_the_cpu_are_one_index(index: dict) -> None:
+    both = index["ivf"]
+    assert both["cpu"]["recall"] == both["gpu"]["recall"] > 0.9
+    assert both["same_results"] == 1
+    assert both["over_cpu_built"]["median"] > 0
+
+
+def test_what_was_asked_is_met_by_the_decoder_too_where_that_is_the_limit(
+    encoder: dict, index: dict
+) -> None:
+    def row(whole: float, least: float, limit: str) -> bool | None:
+        told = {
+            **encoder,
+            "limit": limit,
+            "whole_over_raw": {"median": whole},
+            "whole_over_least": {"median": least},
+        }
+        return figures({"encoder": told, "index": {"skipped": "no GPU"}})[0].met
+
+    assert row(0.95, 0.95, "encoder")
+    assert row(0.3, 0.95, "decoder")
+    assert not row(0.3, 0.95, "encoder")
+    assert not row(0.3, 0.5, "decoder")
+    recall = figures({"encoder": {"skipped": "no GPU"}, "index": index})[0]
+    assert recall.met is False  # as good as the CPU's, but it was the CPU's
