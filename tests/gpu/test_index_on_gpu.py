@@ -18,6 +18,7 @@ from service.core.errors import IndexChoiceError
 from service.core.index_choice import BuildOn, IndexChoice
 from service.core.manifest import SearchPoint
 from service.core.operating_points import choose, recall
+from support.gpu import lacking
 
 pytestmark = pytest.mark.gpu
 ROWS = 20_000
@@ -28,7 +29,7 @@ def _a_gpu() -> None:
     try:
         use_gpu(BuildOn.GPU)
     except IndexChoiceError as exc:
-        pytest.skip(f"no GPU for FAISS: {exc}")
+        lacking(f"no GPU for FAISS: {exc}")
 
 
 @pytest.fixture(scope="module")
