@@ -103,7 +103,8 @@ $(GPU_VENV)/.gpu: pyproject.toml constraints.txt
 
 gpu-check:  ## Test and measure what needs an NVIDIA GPU (GPU_BENCH="--rows ..."); say so where there is none.
 	@if nvidia-smi -L >/dev/null 2>&1; then \
-	  $(MAKE) --no-print-directory $(GPU_VENV)/.gpu gpu-check-by PYTHON_BY=$(GPU_VENV)/bin/python; \
+	  REQUIRE_GPU=1 $(MAKE) --no-print-directory $(GPU_VENV)/.gpu gpu-check-by \
+	    PYTHON_BY=$(GPU_VENV)/bin/python GPU_BENCH="--require $(GPU_BENCH)"; \
 	else \
 	  echo "gpu-check: there is no NVIDIA GPU here (nvidia-smi lists none): nothing is run on one" >&2; \
 	  $(MAKE) --no-print-directory install-dev gpu-check-by PYTHON_BY=$(BIN)/python; \

@@ -3,7 +3,7 @@
 encoder -> against ONNX Runtime alone, the decoder before it, one caller alone
 index   -> built by the GPU and by the CPU: seconds, recall, queries/s
 
-What there is no GPU for is left out, and said; with none at all that is not a failure.
+What there is no GPU for is left out, and said, which is no failure but with `--require`.
 """
 
 import argparse
@@ -102,6 +102,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", default=list(gpu_index.KINDS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of a round")
+    parser.add_argument("--require", action="store_true", help="fail where anything is left out")
     return parser.parse_args(arguments)
 
 
@@ -119,6 +120,8 @@ def main() -> None:
         print(f"bench: no GPU for the {part}, which is not measured: {reason}", file=sys.stderr)
     if len(why) < 2:
         print(markdown(figures(report)), file=sys.stderr)
+    if why and given.require:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

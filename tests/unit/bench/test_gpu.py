@@ -16,11 +16,13 @@ from support.hand_made_bundle import hue_bundle
 @pytest.mark.skipif(
     "CUDAExecutionProvider" in ort.get_available_providers(), reason="CUDA is installed here"
 )
-def test_without_a_gpu_it_says_so_and_is_no_failure() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.gpu"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize(("options", "status"), [([], 0), (["--require"], 1)])
+def test_without_a_gpu_it_says_so_and_fails_only_where_one_is_required(
+    options: list[str], status: int
+) -> None:
+    command = [sys.executable, "-m", "bench.gpu", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
     report = json.loads(done.stdout)
     for part, lacking in (("encoder", "CUDAExecutionProvider"), ("index", "GPU support")):
         assert lacking in report[part]["skipped"]
