@@ -246,7 +246,7 @@ class SnapshotManifest(_Strict):
     index_asked: str = "auto"
     index_kind: str = "flat"
     index_factory: str
-    built_on: str = "cpu"
+    built_on: Literal["cpu", "gpu"] = "cpu"
     bytes_per_vector: float = 0.0
     target_recall: float = 0.0
     operating_points: tuple[OperatingPoint, ...] = ()

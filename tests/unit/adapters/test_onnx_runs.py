@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from service.adapters import onnx_runs
 from service.adapters.bundles import read_bundle
 from service.adapters.gpu_options import AS_IT_IS
 from service.adapters.onnx_runs import BoundRuns, PlainRuns, open_runs
@@ -86,6 +87,21 @@ def test_threads_that_share_bound_memory_get_each_its_own(session: ort.Inference
         found = list(pool.map(lambda count: runs.run(OUTPUTS, noise(count)), counts))
     for count, results in zip(counts, found, strict=True):
         for mine, theirs in zip(results, plain.run(OUTPUTS, noise(count)), strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 3, 33])
+def test_pictures_for_a_device_are_staged_and_copied_to_where_it_reads_them(
+    session: ort.InferenceSession, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device's memory is the CPU's here; all else is as on CUDA, pinning and graphs aside."""
+    memory = onnx_runs._memory
+    monkeypatch.setattr(onnx_runs, "_memory", lambda shape, kind, _: memory(shape, kind, "cpu"))
+    runs = BoundRuns(session, "cuda")
+    for seed in (count, count + 1):
+        found = runs.run(OUTPUTS, noise(seed)[:count])
+        expected = PlainRuns(session).run(OUTPUTS, noise(seed)[:count])
+        for mine, theirs in zip(found, expected, strict=True):
             np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 
