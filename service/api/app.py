@@ -1,11 +1,6 @@
 """The application: parts in, a FastAPI app out."""
 
-from pathlib import Path
-from typing import Any
-
 from fastapi import FastAPI
-from fastapi.responses import FileResponse, Response
-from fastapi.staticfiles import StaticFiles
 
 from service import __version__
 from service.api.auth import Authenticate
@@ -19,6 +14,7 @@ from service.api.limits import Admission, BodyLimit
 from service.api.metrics import Metrics
 from service.api.observe import Observe
 from service.api.openapi import DescribedApp
+from service.api.pages import add_pages
 from service.api.product_routes import BULK_PATH, make_product_routes
 from service.api.rate_limits import RateLimit
 from service.api.routes import make_picture_routes, make_search_routes
@@ -26,15 +22,6 @@ from service.api.serving import Serving
 from service.api.similar_routes import make_similar_routes
 from service.core.access import Keyring
 from service.core.rates import Buckets
-
-_WEB = Path(__file__).parents[1] / "web"
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-cache",  # Kept, but asked for again: an upgrade shows at once.
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 def create_app(
@@ -62,6 +49,8 @@ def create_app(
         title="Vitrine",
         version=__version__,
         summary="Visual product search: what do we sell that looks like this picture?",
+        docs_url=None,  # those of FastAPI are made of files of other hosts
+        redoc_url=None,
     )
     others = {
         BULK_PATH: None,
@@ -87,19 +76,5 @@ def create_app(
     app.include_router(make_picture_routes(serving))
     app.include_router(make_index_routes(serving))
     app.include_router(make_health_routes(serving, metrics))
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(_WEB / "index.html", headers=_PAGE_HEADERS)
-
-    app.mount("/static", _PageFiles(directory=_WEB), name="static")
+    add_pages(app)
     return app
-
-
-class _PageFiles(StaticFiles):
-    """The files of the page, which is among them and no less guarded here."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers.update(_PAGE_HEADERS)
-        return response

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from html import unescape
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,14 +20,14 @@ pytestmark = [
 ]
 
 
-def browse(url: str, folder: Path, window: str = "1280,900") -> str:
+def browse(url: str, folder: Path, window: str = "1280,900", *options: str) -> str:
     """Open a page, let it finish, keep a screenshot in `folder`, and return its DOM."""
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
         "--disable-dev-shm-usage", "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}",
         f"--window-size={window}", "--virtual-time-budget=20000",
-        f"--screenshot={folder / 'page.png'}", "--dump-dom", url,
+        f"--screenshot={folder / 'page.png'}", *options, "--dump-dom", url,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert (folder / "page.png").stat().st_size > 5_000
@@ -107,3 +108,19 @@ def test_before_any_index_the_page_says_which_command_to_run(empty_server: Serve
     assert texts(dom, 'id="notice-code"')[0].startswith("index_unavailable")
     assert re.search(r'<section id="examples"[^>]* hidden=""', dom)
     assert re.search(r'<section id="notice"(?![^>]* hidden)', dom)
+
+
+@pytest.mark.skipif(find_spec("fastapi_offline") is None, reason="fastapi-offline is not installed")
+def test_the_description_is_shown_to_a_browser_that_reaches_no_other_host(
+    server: Server, tmp_path: Path
+):
+    alone = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+    dom = browse(f"{server.url}/docs#/default/search_v1_search_post", tmp_path, "1280,1400", alone)
+
+    with server.client() as client:
+        described = client.get("/openapi.json").json()["paths"]
+    shown = set(re.findall(r'data-path="([^"]+)"', dom))
+    assert shown == set(described)
+    assert len(re.findall(r'class="opblock opblock-\w+ is-open"', dom)) == 1
+    assert "Authorize" in dom
+    assert "Unable to render" not in dom
