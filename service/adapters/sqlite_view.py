@@ -52,6 +52,13 @@ class SqliteView:
                 vectors=_stacked([vector for _, _, _, vector in found], 0),
             )
 
+    def without_vectors(self, bundle_digest: str) -> list[StoredProduct]:
+        """Return the products of which no picture has a vector by this bundle, oldest first."""
+        pictures = "SELECT 1 FROM product_images JOIN embeddings USING (image_id)"
+        lacking = f"NOT EXISTS ({pictures} WHERE product_id = id AND bundle = {BUNDLE})"
+        found = stored_products(self._db, f"WHERE {lacking} ORDER BY number", (bundle_digest,))
+        return list(found.values())
+
     def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
         """Return those of the products that exist, by id."""
         return stored_products(self._db, f"WHERE id IN {LISTED}", (listed(product_ids),))

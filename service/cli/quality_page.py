@@ -26,9 +26,23 @@ def page(report: QualityReport, thumbnails: ThumbnailStore, limit: int) -> str:
         thumbnails: The pictures it shows.
         limit: Findings shown of each kind; all are counted.
     """
+    sections = _sections(report, thumbnails, limit)
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        title=f"Catalogue report, index v{report.version:06d}",
+        about=escape(
+            f"{report.products:,} products with {report.pictures:,} different pictures, embedded "
+            f"by {report.bundle}; index v{report.version:06d}, built {report.built_at}."
+        ),
+        counts="\n".join(_counts(report)),
+        sections="\n".join(filter(None, sections)) or "<h2>Nothing was found</h2>",
+    )
+
+
+def _sections(report: QualityReport, thumbnails: ThumbnailStore, limit: int) -> tuple[str, ...]:
+    """Return a section for each kind of finding, empty where there is none."""
     cards = _Cards(report.field, thumbnails)
     field = report.field.replace("_", " ")
-    sections = (
+    return (
         _section(
             "disagree",
             f"Pictures that disagree with their {field}",
@@ -66,19 +80,19 @@ def page(report: QualityReport, thumbnails: ThumbnailStore, limit: int) -> str:
             [cards.product(each) for each in report.without_thumbnail[:limit]],
             len(report.without_thumbnail),
         ),
-    )
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=f"Catalogue report, index v{report.version:06d}",
-        about=escape(
-            f"{report.products:,} products with {report.pictures:,} different pictures, embedded "
-            f"by {report.bundle}; index v{report.version:06d}, built {report.built_at}."
+        _section(
+            "bare",
+            "Products without any picture",
+            "No search finds them: there is no picture, or none that could be read "
+            "(<code>DATA/receipts</code>).",
+            [cards.product(each) for each in report.without_picture[:limit]],
+            len(report.without_picture),
         ),
-        counts="\n".join(_counts(report, field)),
-        sections="\n".join(filter(None, sections)) or "<h2>Nothing was found</h2>",
     )
 
 
-def _counts(report: QualityReport, field: str) -> list[str]:
+def _counts(report: QualityReport) -> list[str]:
+    field = report.field.replace("_", " ")
     rows: tuple[tuple[str, str, int], ...] = (
         (
             "disagree",
@@ -89,12 +103,12 @@ def _counts(report: QualityReport, field: str) -> list[str]:
         ("blank", "pictures without content", len(report.blank)),
         ("shared", "pictures under several products", len(report.shared)),
         ("missing", "pictures without a thumbnail", len(report.without_thumbnail)),
-        ("", "products without any picture in this index", report.without_picture),
+        ("bare", "products without any picture", len(report.without_picture)),
     )
 
     def named(anchor: str, words: str, count: int) -> str:
         text = escape(words)
-        return f'<a href="#{anchor}">{text}</a>' if anchor and count else text
+        return f'<a href="#{anchor}">{text}</a>' if count else text
 
     return [f'<tr><th scope="row">{named(*row)}</th><td>{row[2]:,}</td></tr>' for row in rows]
 

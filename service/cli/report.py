@@ -3,6 +3,7 @@
 import json
 import os
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from service.core.errors import StoreError
 from service.core.quality import QualityOptions, QualityReport
 from service.core.snapshot import Snapshot
 from service.core.store import ThumbnailStore
+from service.core.types import StoredProduct
 from service.pipeline.quality_report import inspect_catalog
 from service.wiring import examining, snapshots
 
@@ -49,7 +51,9 @@ def report(
     snapshot = folder.load(given_version(version, folder.current()))
     options = QualityOptions(field=field, placeholder_products=placeholder_products)
     with examining(settings) as (store, thumbnails):
-        found = _inspect(snapshot, thumbnails, store.count_products(), options)
+        with store.view() as view:
+            bare = view.without_vectors(snapshot.manifest.bundle_digest)
+        found = _inspect(snapshot, thumbnails, bare, options)
         if target:
             _write(target, page(found, thumbnails, limit))
     if as_json:
@@ -60,7 +64,10 @@ def report(
 
 
 def _inspect(
-    snapshot: Snapshot, thumbnails: ThumbnailStore, products: int, options: QualityOptions
+    snapshot: Snapshot,
+    thumbnails: ThumbnailStore,
+    bare: Sequence[StoredProduct],
+    options: QualityOptions,
 ) -> QualityReport:
     """Look at everything behind a progress bar on stderr."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -70,7 +77,7 @@ def _inspect(
         def looked(count: int, total: int) -> None:
             bar.update(task, advance=count, total=total)
 
-        return inspect_catalog(snapshot, thumbnails, products, options, looked)
+        return inspect_catalog(snapshot, thumbnails, bare, options, looked)
 
 
 def _write(path: Path, text: str | None) -> None:
@@ -97,7 +104,7 @@ def _show(found: QualityReport) -> None:
         "pictures without content": len(found.blank),
         "pictures under several products": len(found.shared),
         "pictures without a thumbnail": len(found.without_thumbnail),
-        "products without any picture": found.without_picture,
+        "products without any picture": len(found.without_picture),
     }
     for what, count in rows.items():
         table.add_row(what, f"{count:,}")

@@ -80,7 +80,8 @@ class QualityReport:
 
     Attributes:
         pictures: Different ones.
-        without_picture: Products of the store that this version has no picture of.
+        without_picture: Products of the catalogue of which no picture has a vector; `image_id` is
+            "" where there is none at all.
         without_thumbnail: Pictures that have no small picture to look at.
         blank: Pictures on which nothing is to be seen.
         placeholders: Pictures under many products of different labels.
@@ -95,7 +96,7 @@ class QualityReport:
     field: str
     products: int
     pictures: int
-    without_picture: int
+    without_picture: tuple[Shown, ...]
     without_thumbnail: tuple[Shown, ...]
     blank: tuple[Shared, ...]
     placeholders: tuple[Shared, ...]

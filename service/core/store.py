@@ -153,6 +153,10 @@ class CatalogView(Protocol):
         """Yield those pairs with their vectors, in insertion order, `batch` at a time."""
         ...
 
+    def without_vectors(self, bundle_digest: str) -> list[StoredProduct]:
+        """Return the products of which no picture has a vector by this bundle, oldest first."""
+        ...
+
     def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
         """Return those of the products that exist, by id."""
         ...

@@ -7,15 +7,16 @@
 One pass over the small pictures and one over the index; docs/catalog-report.md has what that costs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.quality import Disagreement, QualityOptions, QualityReport, Shared
+from service.core.quality import Disagreement, QualityOptions, QualityReport, Shared, Shown
 from service.core.snapshot import Snapshot
 from service.core.store import ThumbnailStore
-from service.pipeline.catalog_labels import Labels, Shower, first_rows
+from service.core.types import StoredProduct
+from service.pipeline.catalog_labels import Labels, Shower, first_rows, words
 from service.pipeline.label_votes import NEIGHBOURS, LabelVotes, Verdicts
 from service.pipeline.picture_looks import look_at_all
 from service.pipeline.picture_neighbours import neighbours
@@ -28,7 +29,7 @@ _Rows = NDArray[np.int64]
 def inspect_catalog(
     snapshot: Snapshot,
     thumbnails: ThumbnailStore,
-    store_products: int,
+    without_picture: Sequence[StoredProduct],
     options: QualityOptions,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> QualityReport:
@@ -37,7 +38,7 @@ def inspect_catalog(
     Args:
         snapshot: What to look at.
         thumbnails: Its small pictures.
-        store_products: How many products there are, with pictures or without.
+        without_picture: Products that its catalogue has, and no vector of them.
         options: What counts as a finding.
         progress: Told how many steps more were done, of how many.
 
@@ -77,7 +78,7 @@ def inspect_catalog(
         field=options.field,
         products=len(snapshot.fields),
         pictures=len(pictures),
-        without_picture=max(store_products - len(snapshot.fields), 0),
+        without_picture=tuple(_named(each, options.field) for each in without_picture),
         without_thumbnail=tuple(map(show, pictures[~looks.seen].tolist())),
         blank=tuple(_groups(show, groups, rows[blank], fewest=1)),
         placeholders=tuple(placeholders),
@@ -85,6 +86,12 @@ def inspect_catalog(
         judged=len(verdicts.rows),
         disagreements=_disagreements(snapshot, verdicts, labels, show, options),
     )
+
+
+def _named(stored: StoredProduct, field: str) -> Shown:
+    product = stored.product
+    label = words(product.fields().get(field))
+    return Shown(product.id, next(iter(stored.image_ids), ""), product.title, label)
 
 
 def _depth(snapshot: Snapshot) -> int:

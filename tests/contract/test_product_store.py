@@ -55,6 +55,18 @@ def test_an_empty_store_answers(store: ProductStore) -> None:
         assert view.get_many(["nothing"]) == {}
 
 
+def test_products_of_which_no_picture_has_a_vector_are_found(store: ProductStore) -> None:
+    catalog = {"a": "x", "none": "", "b": "yx", "lost": "q"}
+    reindex(store, catalog, {image(name): vector(1) for name in "xy"})
+    with store.view() as view:
+        found = view.without_vectors(BUNDLE)
+        assert [(each.product.id, each.image_ids) for each in found] == [
+            ("none", ()),
+            ("lost", images("q")),
+        ]
+        assert [each.product.id for each in view.without_vectors(OTHER)] == list(catalog)
+
+
 def test_products_are_counted_with_pictures_or_without(store: ProductStore) -> None:
     reindex(store, {"a": "xy", "b": ""})
     assert store.count_products() == 2

@@ -99,7 +99,9 @@ def test_every_fault_is_found_and_nothing_else(faulty: Faulty, tmp_path: Path) -
     assert [products(group) for group in found["placeholders"]] == [[f"soon-{n}" for n in range(6)]]
     assert [products(group) for group in found["blank"]] == [["blank"]]
     assert [products(group) for group in found["shared"]] == [[faulty.copied, "anew"]]
-    assert found["without_picture"] == 1
+    assert [(each["product_id"], each["image_id"]) for each in found["without_picture"]] == [
+        ("bare", "")
+    ]
     assert found["without_thumbnail"] == []
     assert not list(tmp_path.iterdir()), "--json alone writes no page"
 
@@ -112,6 +114,7 @@ def test_the_page_and_the_table_show_them(faulty: Faulty, tmp_path: Path) -> Non
     html = page.read_text()
     assert page.name == "report.html"
     assert all(id_ in html for id_ in (*faulty.wrong, "soon-0", "blank", "anew"))
+    assert '<article class="card plain"> <code>bare</code></article>' in html
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     # Three suspects with four witnesses each, the placeholder, the blank, and a photo in two files.

@@ -69,6 +69,10 @@ class FakeView:
                 ),
             )
 
+    def without_vectors(self, bundle_digest: str) -> list[StoredProduct]:
+        shown = {product for product, _ in self._pairs(bundle_digest)}
+        return [each for id_, each in self._state.products.items() if id_ not in shown]
+
     def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
         products = self._state.products
         return {id_: products[id_] for id_ in product_ids if id_ in products}

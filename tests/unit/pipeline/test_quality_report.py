@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from service.core.errors import InvalidFilterError
-from service.core.quality import QualityOptions
-from service.core.types import Product
+from service.core.quality import QualityOptions, Shown
+from service.core.types import Product, StoredProduct
 from service.pipeline.quality_report import inspect_catalog
 from support.catalogues import DIM, Catalogue, clean_catalogue, picture
 from support.pictures import encoded
@@ -35,7 +35,7 @@ def test_a_clean_catalogue_gives_no_finding(catalogue: Catalogue) -> None:
     assert not report.placeholders
     assert not report.blank
     assert not report.without_thumbnail
-    assert report.without_picture == 0
+    assert not report.without_picture
 
 
 def test_one_file_under_two_products_is_one_group(catalogue: Catalogue) -> None:
@@ -187,16 +187,22 @@ def test_a_copy_of_a_picture_is_no_witness_for_its_label(catalogue: Catalogue) -
     assert [group.products for group in report.shared] == [4]
 
 
-def test_products_that_the_index_lacks_are_counted(catalogue: Catalogue) -> None:
+def test_products_that_the_index_lacks_are_listed(catalogue: Catalogue) -> None:
     steps: list[tuple[int, int]] = []
     report = inspect_catalog(
         catalogue.snapshot(),
         catalogue.thumbnails,
-        80,
+        [
+            StoredProduct(Product("bare", "Bare", category="kind 1"), (), "2026-01-01", 7),
+            StoredProduct(Product("broken", attributes={"size": 4}), ("ab" * 32,), "2026-01-01", 8),
+        ],
         QualityOptions(),
         lambda done, total: steps.append((done, total)),
     )
-    assert report.without_picture == 8
+    assert report.without_picture == (
+        Shown("bare", "", "Bare", "kind 1"),
+        Shown("broken", "ab" * 32, "", ""),
+    )
     assert sum(done for done, _ in steps) == steps[0][1] == 144
 
 
