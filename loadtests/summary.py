@@ -97,7 +97,7 @@ class Summary:
         shape: As `Shape.told`.
         sure: Share of fresh views whose product must be, and was, among the first results.
         figures: Of locust.
-        cache_hits: Searches whose vector was in a cache.
+        cache_hits: Searches whose vector or answer was in a cache.
         cache_misses: Searches whose picture was embedded.
         redis_hits: Of the hits, those that Redis had and the process had not.
         redis_keys: Vectors in Redis at the end.
@@ -152,12 +152,14 @@ def summarise(shape: Shape, sure: float, figures: Figures, address: str, redis_u
     """Add the caches' figures to locust's, while the service and Redis still run."""
     metrics = httpx.get(f"{address}/metrics", timeout=5, trust_env=False).text
     looked_up = _counter(metrics, "vitrine_embedding_cache_total", "result")
+    answered = _counter(metrics, "vitrine_answers_total", "source")
+    without_search = sum(count for source, count in answered.items() if source != "search")
     with redis.Redis.from_url(redis_url) as client:
         return Summary(
             shape=shape.told(),
             sure=sure,
             figures=figures,
-            cache_hits=looked_up.get("hit", 0),
+            cache_hits=looked_up.get("hit", 0) + without_search,
             cache_misses=looked_up.get("miss", 0),
             redis_hits=int(client.info("stats")["keyspace_hits"]),
             redis_keys=int(client.dbsize()),

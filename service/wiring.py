@@ -41,6 +41,7 @@ from service.pipeline.looking import Looking
 from service.pipeline.pictures import PictureMaker
 from service.pipeline.recent_pictures import RecentPictures
 from service.pipeline.reindex import Reindex
+from service.pipeline.results import ResultCache
 from service.pipeline.search import Search
 from service.pipeline.tiering import Tiers
 from service.pipeline.versions import Versions
@@ -226,6 +227,7 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
             writers=writers,
             versions=versions,
             events=store.events(settings.max_events),
+            results=ResultCache(caches.results),
             caches=caches.named,
         )
 

@@ -117,6 +117,17 @@ def last_sequence(db: Connection) -> int:
     return found[0] if found else 0
 
 
+def last_stamp(db: Connection) -> str:
+    """Return the number of the last change, and when that was where the log still has it.
+
+    Another catalogue, or this one put back from a copy and written to again, has another time.
+    """
+    number = last_sequence(db)
+    query = "SELECT at FROM changes WHERE sequence = ?"
+    found = db.execute(query, (number,)).fetchone()
+    return f"{number}@{found[0] if found else ''}"
+
+
 def log(
     db: Connection,
     product_ids: Sequence[str],

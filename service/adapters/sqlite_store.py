@@ -14,7 +14,7 @@ from service.adapters.sqlite_differences import known_downloads
 from service.adapters.sqlite_events import SqliteEvents
 from service.adapters.sqlite_file import SqliteFile
 from service.adapters.sqlite_requests import recalled
-from service.adapters.sqlite_rows import BUNDLE, keep_vectors
+from service.adapters.sqlite_rows import BUNDLE, keep_vectors, last_stamp
 from service.adapters.sqlite_runs import SqliteRun
 from service.adapters.sqlite_schema import MIGRATIONS
 from service.adapters.sqlite_vectors import read_vectors
@@ -115,6 +115,13 @@ class SqliteStore:
             return 0
         with self._file.reading() as db:
             return SqliteView(db).sequence()
+
+    def stamp(self) -> str:
+        """Tell this moment of the catalogue from every other; asking makes no file."""
+        if not self._file.exists:
+            return "0@"
+        with self._file.reading() as db:
+            return last_stamp(db)
 
     def forget_changes(self, before: int) -> None:
         """Drop the log of changes up to a sequence number, which no snapshot needs any more."""

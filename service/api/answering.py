@@ -1,28 +1,178 @@
-"""An answer of the pipeline as the response to a request."""
+"""What is asked to the response: from the cache, with an equal request's, or from a search.
 
+    AskedQuery -> key -> kept in this process? -> answer
+               -> an equal one under way? wait for it -> answer
+               -> a thread: kept in Redis? | search -> JSON -> kept -> answer
+    answer + request id, times, what is not working -> response
+
+What is kept is the JSON; what is of one request alone is put around it on the way out.
+"""
+
+import asyncio
+import json
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from fastapi import Request, Response
 
+from service.api.metrics import Metrics
 from service.api.queries import AskedQuery
-from service.api.schemas import SearchResponse
+from service.api.schemas import AnswerOut
+from service.api.serving import Serving
+from service.core.errors import VitrineError
+from service.core.matching import Match
+from service.pipeline.flights import Flights
+from service.pipeline.outcome import attempt, succeeded
+from service.pipeline.querying import Picture
+from service.pipeline.results import Moment, Result, ResultKeys, is_fixed
 from service.pipeline.search import Answer
+from service.pipeline.terms import PATIENT, Terms
+
+_HARMLESS = {"cache"}
+"""What may be not working while an answer is no worse for it."""
 
 
-def shown(request: Request, answer: Answer, query: AskedQuery, start: float) -> Response:
-    """Show an answer to a request that began at `start`, seconds of `time.perf_counter`."""
-    body = as_response(request, answer, query, start)
-    return Response(body.model_dump_json(), media_type="application/json")
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer on its way out.
+
+    Attributes:
+        result: What it says, as JSON.
+        timings: Milliseconds by stage.
+        degraded: What was not working.
+    """
+
+    result: Result
+    timings: Mapping[str, float]
+    degraded: Sequence[str]
+
+    @property
+    def match(self) -> Match | None:
+        """How good the best result is."""
+        return self.result.match
 
 
-def as_response(
-    request: Request, answer: Answer, query: AskedQuery, start: float
-) -> SearchResponse:
-    """Return what `shown` shows."""
-    return SearchResponse.of(
-        answer,
-        request.state.request_id,
-        (time.perf_counter() - start) * 1000,
-        explain=query.explain,
-        with_product=query.with_product,
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What is asked, and under which key an answer of this moment is kept, if it may be."""
+
+    query: AskedQuery
+    moment: Moment | None
+    key: str
+
+
+class Answering:
+    """Answers what is asked; used on the event loop."""
+
+    def __init__(self, serving: Serving, metrics: Metrics) -> None:
+        self._serving = serving
+        self._metrics = metrics
+        self._results = serving.results
+        self._keys = ResultKeys(serving.search)
+        self._flights = Flights[Told]()
+
+    async def answer(self, query: AskedQuery, terms: Terms = PATIENT) -> Told:
+        """Answer one query; raises as `Search.answer`."""
+        start = time.perf_counter()
+        asked = self._asked(query)
+        if asked.moment is None:
+            told = await self._led(asked, terms)
+        elif (result := self._results.near(asked.key)) is not None:
+            told = self._cached(asked, result, start)
+        elif (joined := await self._flights.join(asked.key, terms)) is not None:
+            told = replace(joined, timings={"joined": _since(start)})
+        else:
+            told = await self._flights.lead(asked.key, lambda: self._led(asked, terms))
+        self._metrics.count_answer(told)
+        return told
+
+    async def answers(
+        self, queries: Sequence[AskedQuery], terms: Terms = PATIENT
+    ) -> list[Told | VitrineError]:
+        """Answer several queries together, in order; raises as `Search.answers`."""
+        asked = [self._asked(query) for query in queries]
+        outcomes = await self._in_thread(asked, terms, alone=False)
+        for outcome in outcomes:
+            if isinstance(outcome, Told):
+                self._metrics.count_answer(outcome)
+        return outcomes
+
+    async def _led(self, asked: _Asked, terms: Terms) -> Told:
+        (outcome,) = await self._in_thread([asked], terms, alone=True)
+        return succeeded(outcome)
+
+    async def _in_thread(
+        self, asked: Sequence[_Asked], terms: Terms, *, alone: bool
+    ) -> list[Told | VitrineError]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._serving.searchers, self._found, asked, terms, alone)
+
+    def _asked(self, query: AskedQuery) -> _Asked:
+        moment = None
+        if self._results.keeps and is_fixed(query.ask.query):
+            found = attempt(self._keys.moment)
+            # Without an index or a store there is an error to tell, which the search does.
+            moment = None if isinstance(found, VitrineError) else found
+        return _Asked(query, moment, "" if moment is None else self._keys.key(moment, query))
+
+    def _found(
+        self, asked: Sequence[_Asked], terms: Terms, alone: bool
+    ) -> list[Told | VitrineError]:
+        """Look for what is kept, of one that is alone further away, and search for the rest."""
+        start = time.perf_counter()
+        kept = [each for each in asked if each.moment is not None]
+        keys = [each.key for each in kept]
+        results = dict(zip(kept, self._results.get_many(keys, beyond_near=alone), strict=True))
+        told: dict[_Asked, Told | VitrineError] = {
+            each: self._cached(each, result, start)
+            for each, result in results.items()
+            if result is not None
+        }
+        rest = [each for each in asked if each not in told]
+        if rest:
+            answers = self._serving.search.answers([each.query.ask for each in rest], terms)
+            told |= zip(rest, map(self._told, rest, answers), strict=True)
+        return [told[each] for each in asked]
+
+    def _told(self, asked: _Asked, answer: Answer | VitrineError) -> Told | VitrineError:
+        """Write an answer, and keep it if it may stand for others."""
+        if isinstance(answer, VitrineError):
+            return answer
+        shown = AnswerOut.of(
+            answer, explain=asked.query.explain, with_product=asked.query.with_product
+        )
+        result = Result(shown.model_dump_json().encode(), answer.match)
+        moment, whole = asked.moment, _HARMLESS.issuperset(answer.degraded)
+        if moment and whole and attempt(self._keys.of_moment, answer, moment) is True:
+            self._results.set(asked.key, result)
+        return Told(result, answer.timings, answer.degraded)
+
+    def _cached(self, asked: _Asked, result: Result, start: float) -> Told:
+        """Tell what is kept; the picture may be named for as long as after a search."""
+        embedder = self._serving.search.embedder
+        for part in asked.query.ask.query.parts:
+            if isinstance(part.source, Picture):
+                embedder.looking.recent.keep_near(part.source.image_id, part.source.data)
+        failing = embedder.degraded or self._results.degraded
+        return Told(result, {"cached": _since(start)}, ["cache"] if failing else [])
+
+
+def respond(request: Request, told: Told, start: float) -> Response:
+    """Answer a request that began at `start`, seconds of `time.perf_counter`."""
+    return Response(written(request, told, start), media_type="application/json")
+
+
+def written(request: Request, told: Told, start: float) -> bytes:
+    """Return the JSON of an answer to a request."""
+    around = {
+        "request_id": request.state.request_id,
+        "took_ms": _since(start),
+        "timings": told.timings,
+        "degraded": told.degraded,
+    }
+    return json.dumps(around).encode()[:-1] + b"," + told.result.body[1:]
+
+
+def _since(start: float) -> float:
+    return round((time.perf_counter() - start) * 1000, 3)

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from service import __version__
+from service.api.answering import Answering
 from service.api.auth import Authenticate
 from service.api.batch_routes import BATCH_PATH, make_batch_routes
 from service.api.embedding_routes import EMBEDDINGS_PATH, make_embedding_routes
@@ -65,12 +66,12 @@ def create_app(
         app.add_middleware(Authenticate, keys=keys)
     app.add_middleware(Observe, metrics=metrics)
     install_error_handlers(app)
-    admission = Admission(max_in_flight)
-    app.include_router(make_search_routes(serving, metrics, admission, max_body_bytes))
-    app.include_router(make_batch_routes(serving, metrics, admission, max_batch_bytes))
+    admission, answering = Admission(max_in_flight), Answering(serving, metrics)
+    app.include_router(make_search_routes(serving, answering, admission, max_body_bytes))
+    app.include_router(make_batch_routes(answering, admission, max_batch_bytes))
     app.include_router(make_embedding_routes(serving, admission, max_batch_bytes))
     # Before the products', whose ids may have slashes.
-    app.include_router(make_similar_routes(serving, metrics, admission))
+    app.include_router(make_similar_routes(answering, admission))
     app.include_router(make_product_routes(serving, metrics, admission, max_body_bytes))
     app.include_router(make_event_routes(serving, metrics, admission))
     app.include_router(make_picture_routes(serving))

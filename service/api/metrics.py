@@ -1,14 +1,35 @@
 """What a process counts, in Prometheus's format; one registry an app."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from service.api.cache_metrics import CacheCollector
 from service.api.serving import Serving
-from service.pipeline.search import Answer
+from service.core.matching import Match
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class Answered(Protocol):
+    """What is counted of an answer."""
+
+    @property
+    def match(self) -> Match | None:
+        """How good the best result is."""
+        ...
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Milliseconds by stage."""
+        ...
+
+    @property
+    def degraded(self) -> Sequence[str]:
+        """What was not working."""
+        ...
+
 
 _INDEX = {
     "version": "Version being served; 0 for none.",
@@ -19,6 +40,13 @@ _INDEX = {
     "behind": "1 while writes are not being shown, because the catalogue cannot be read.",
 }
 """Gauges of the index, `vitrine_index_<name>`, set whenever they are read."""
+
+
+def source_of(timings: Mapping[str, float]) -> Literal["search", "cache", "joined"]:
+    """Return where an answer came from, which its stages tell."""
+    if "search" in timings:
+        return "search"
+    return "joined" if "joined" in timings else "cache"
 
 
 class Metrics:
@@ -52,6 +80,12 @@ class Metrics:
             "vitrine_embedding_cache_total",
             "Look-ups of query vectors.",
             ["result"],
+            registry=self._registry,
+        )
+        self._answers = Counter(
+            "vitrine_answers_total",
+            "Answers by where they came from: a search, a cache, an equal request under way.",
+            ["source"],
             registry=self._registry,
         )
         self._matches = Counter(
@@ -96,11 +130,13 @@ class Metrics:
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def count_answer(self, answer: Answer) -> None:
+    def count_answer(self, answer: Answered) -> None:
         """Count one search."""
         for stage, milliseconds in answer.timings.items():
             self._stages.labels(stage).observe(milliseconds / 1000)
-        if "embed" in answer.timings or "cached" in answer.timings:
+        source = source_of(answer.timings)
+        self._answers.labels(source).inc()
+        if source == "search" and ("embed" in answer.timings or "cached" in answer.timings):
             self._cache.labels("miss" if "embed" in answer.timings else "hit").inc()
         if answer.match:
             self._matches.labels(answer.match).inc()

@@ -1,15 +1,13 @@
 """The `/v1` routes: read the request, call the pipeline, show the answer."""
 
-import asyncio
 import re
 import time
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.answering import shown
+from service.api.answering import Answering, respond
 from service.api.bodies import SEARCH_BODY
 from service.api.limits import Admission
-from service.api.metrics import Metrics
 from service.api.openapi import problems
 from service.api.queries import read_query
 from service.api.schemas import SearchResponse
@@ -42,7 +40,7 @@ def make_picture_routes(serving: Serving) -> APIRouter:
 
 
 def make_search_routes(
-    serving: Serving, metrics: Metrics, admission: Admission, max_body_bytes: int
+    serving: Serving, answering: Answering, admission: Admission, max_body_bytes: int
 ) -> APIRouter:
     """Build the route that searches the index."""
     router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
@@ -58,12 +56,7 @@ def make_search_routes(
         start = time.perf_counter()
         with admission.admitted():
             query = await read_query(request, max_body_bytes)
-            answer = await asyncio.get_running_loop().run_in_executor(
-                serving.searchers,
-                serving.search.answer,
-                query.ask,
-            )
-        metrics.count_answer(answer)
-        return shown(request, answer, query, start)
+            told = await answering.answer(query)
+        return respond(request, told, start)
 
     return router

@@ -168,12 +168,9 @@ class ExplainOut(BaseModel):
         )
 
 
-class SearchResponse(BaseModel):
-    """The answer to a search."""
+class AnswerOut(BaseModel):
+    """What an answer says, to whomever and however often it is given."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [ANSWER]})
-
-    request_id: str = Field(description="Also in `X-Request-ID`, which a caller may send.")
     image_id: str | None = Field(
         description="The query's picture, by the SHA-256 of its bytes; for 30 minutes another "
         "query may name it in place of sending it. Of a mix the one that counts most."
@@ -188,39 +185,42 @@ class SearchResponse(BaseModel):
     )
     category: CategoryOut | None = Field(description="Where `category: auto` was asked for.")
     total: int = Field(description="Results in this answer.")
-    took_ms: float = Field(description="From the first byte read to the answer, milliseconds.")
-    timings: dict[str, float] = Field(description="Milliseconds by stage.")
-    degraded: list[str] = Field(description="What was not working, though the answer is whole.")
     facets: dict[str, FacetOut] = Field(description="By field, where asked for.")
     explain: ExplainOut | None = Field(description="Where asked for.")
     results: list[ResultOut] = Field(description="Best first; a product appears once.")
 
     @classmethod
-    def of(
-        cls,
-        answer: Answer,
-        request_id: str,
-        took_ms: float,
-        *,
-        explain: bool = False,
-        with_product: bool = True,
-    ) -> "SearchResponse":
+    def of(cls, answer: Answer, *, explain: bool = False, with_product: bool = True) -> "AnswerOut":
         """Show an answer, and if asked how its filter was answered, and the products' fields."""
         return cls(
-            request_id=request_id,
             image_id=answer.image_id,
             index=IndexRef.of(answer.index, answer.sequence),
             match=answer.match,
             detected=DetectedOut.by_head(answer.detected),
             category=CategoryOut.of(answer.narrowing) if answer.narrowing else None,
             total=len(answer.results),
-            took_ms=round(took_ms, 3),
-            timings=answer.timings,
-            degraded=answer.degraded,
             facets={key: FacetOut.of(facet) for key, facet in answer.facets.items()},
             explain=ExplainOut.of(answer.plan, answer.filter) if explain else None,
             results=[ResultOut.of(found, with_product) for found in answer.results],
         )
+
+
+class AnsweredOut(BaseModel):
+    """What is of one request alone."""
+
+    request_id: str = Field(description="Also in `X-Request-ID`, which a caller may send.")
+    took_ms: float = Field(description="From the first byte read to the answer, milliseconds.")
+    timings: dict[str, float] = Field(
+        description="Milliseconds by stage. Of an answer that was kept `cached` alone, of one that "
+        "an equal request was getting `joined` alone."
+    )
+    degraded: list[str] = Field(description="What was not working, though the answer is whole.")
+
+
+class SearchResponse(AnswerOut, AnsweredOut):
+    """The answer to a search."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ANSWER]})
 
 
 class HealthOut(BaseModel):

@@ -85,7 +85,7 @@ class OptionsIn(BaseModel):
         options = SearchOptions(
             filter=_filter(self.filter),
             facets=tuple(self.facets),
-            diversity=self.diversity,
+            diversity=float(self.diversity),
             collapse=self.collapse,
             exclude_ids=frozenset(self.exclude_ids),
             offset=self.offset,

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.api.cache_metrics import NamedCache
 from service.core.events import EventStore
 from service.core.store import ProductStore, ThumbnailStore
 from service.core.types import Encoder
 from service.pipeline.live_index import LiveIndex
+from service.pipeline.results import ResultCache
 from service.pipeline.search import Search
 from service.pipeline.versions import Versions
 from service.pipeline.writing import Writing
@@ -21,7 +22,8 @@ class Serving:
     Attributes:
         searchers: Threads that searches run in.
         writers: Threads that writes run in.
-        caches: Those of the search, to tell of.
+        results: Answers given before.
+        caches: Every cache of these parts, to tell of.
     """
 
     search: Search
@@ -34,4 +36,5 @@ class Serving:
     writers: Executor
     versions: Versions
     events: EventStore
+    results: ResultCache = field(default_factory=ResultCache)
     caches: Sequence[NamedCache] = ()

@@ -1,6 +1,5 @@
 """`GET /v1/products/{id}/similar`: what looks like a product, for its page in the shop."""
 
-import asyncio
 import time
 from typing import Annotated
 
@@ -9,14 +8,12 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
-from service.api.answering import shown
+from service.api.answering import Answering, respond
 from service.api.bodies import SIMILAR_PARAMETERS
 from service.api.limits import Admission
-from service.api.metrics import Metrics
 from service.api.openapi import problems
 from service.api.queries import AskedQuery, parse_options
 from service.api.schemas import SearchResponse
-from service.api.serving import Serving
 from service.pipeline.querying import LikeProduct, Query
 
 
@@ -31,7 +28,7 @@ class _LastSegment(APIRoute):
         return super().matches(scope)
 
 
-def make_similar_routes(serving: Serving, metrics: Metrics, admission: Admission) -> APIRouter:
+def make_similar_routes(answering: Answering, admission: Admission) -> APIRouter:
     """Build the route; it goes before that of a product, which would take `/similar` for an id."""
     router = APIRouter(prefix="/v1", route_class=_LastSegment)
 
@@ -48,10 +45,7 @@ def make_similar_routes(serving: Serving, metrics: Metrics, admission: Admission
         start = time.perf_counter()
         query = AskedQuery.of(parse_options(request), Query.of(LikeProduct(product_id)))
         with admission.admitted():
-            answer = await asyncio.get_running_loop().run_in_executor(
-                serving.searchers, serving.search.answer, query.ask
-            )
-        metrics.count_answer(answer)
-        return shown(request, answer, query, start)
+            told = await answering.answer(query)
+        return respond(request, told, start)
 
     return router

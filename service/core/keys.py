@@ -70,3 +70,8 @@ def embedding_key(image_id: str, bundle: str, tier: str) -> str:
 def picture_key(image_id: str) -> str:
     """Return the key under which the bytes of a query picture are kept for a while."""
     return f"vitrine:p1:{image_id}"
+
+
+def result_key(digest: str) -> str:
+    """Return the cache key of an answer, by the digest of all that it depends on."""
+    return f"vitrine:r1:{digest}"

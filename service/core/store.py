@@ -262,6 +262,13 @@ class ProductStore(Protocol):
         """Number of the last committed write."""
         ...
 
+    def stamp(self) -> str:
+        """Tell this moment of the catalogue from its others, and from those of another's.
+
+        It changes with every write, at once for every process; asking is cheap.
+        """
+        ...
+
     def forget_changes(self, before: int) -> None:
         """Drop the log of changes up to a sequence number, which no snapshot needs any more."""
         ...

@@ -30,10 +30,13 @@ class Chain:
         (value,) = self.get_many([key])
         return value
 
-    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the values in order, asking each cache once for what those before it lack."""
+    def get_many(self, keys: Sequence[str], *, beyond: int = 0) -> list[bytes | None]:
+        """Return the values in order, asking each cache once for what those before it lack.
+
+        The first `beyond` caches were asked before, and are given what is found further away.
+        """
         found: dict[str, bytes] = {}
-        for depth, cache in enumerate(self._caches):
+        for depth, cache in enumerate(self._caches[beyond:], start=beyond):
             wanted = [key for key in dict.fromkeys(keys) if key not in found]
             if not wanted:
                 break

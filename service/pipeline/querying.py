@@ -6,7 +6,7 @@ A query is parsed once, at the edge; equal sources are equal values, and are loo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from service.core.crop import Box
 from service.core.errors import InvalidQueryError
+from service.core.keys import image_digest
 
 WORDS_WEIGHT = 2.0
 """Of words beside a picture, which weighs 1: "like this, but red". Words and pictures lie so far
@@ -25,10 +26,14 @@ _NOTHING = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The bytes of a picture, or the part of it in a box."""
+    """The bytes of a picture, or the part of it in a box; equal where the digests are."""
 
-    data: bytes
+    data: bytes = field(compare=False, repr=False)
     box: Box | None = None
+    image_id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_id", image_digest(self.data))
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,3 +285,24 @@ def test_forgetting_changes_leaves_the_numbers(store: ProductStore) -> None:
     assert store.sequence() == next_one.revision
     assert reindex(store, {"b": "x"}).changed == 1
     assert store.get_many(["b"])["b"].revision > next_one.revision
+
+
+# Moments
+
+
+def test_every_write_leaves_a_stamp_of_its_own(store: ProductStore) -> None:
+    stamps = [store.stamp()]
+    assert store.stamp() == stamps[0]
+    reindex(store, {"1": "a", "2": "b"})
+    stamps.append(store.stamp())
+    written(store, Write("1", Product("1", title="Other")))
+    stamps.append(store.stamp())
+    written(store, Write("1", None))
+    stamps.append(store.stamp())
+    reindex(store, {"2": "b"}, delete_missing=True)
+    assert store.stamp() == stamps[-1], "nothing changed"
+    reindex(store, {}, delete_missing=True)
+    stamps.append(store.stamp())
+    assert len(set(stamps)) == len(stamps)
+    store.forget_changes(store.sequence())
+    assert store.stamp() not in stamps[:-1]

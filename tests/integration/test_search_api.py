@@ -168,21 +168,28 @@ def count(client: httpx.Client, series: str) -> float:
 
 def test_the_metrics_count_what_happened(client: httpx.Client, shop: Shop):
     series = {
-        'vitrine_requests_total{method="POST",route="/v1/search",status="200"}': 2,
+        'vitrine_requests_total{method="POST",route="/v1/search",status="200"}': 3,
         'vitrine_requests_total{method="POST",route="/v1/search",status="415"}': 1,
         'vitrine_requests_total{method="GET",route="/static",status="200"}': 1,
-        'vitrine_request_seconds_count{route="/v1/search"}': 3,
+        'vitrine_request_seconds_count{route="/v1/search"}': 4,
         'vitrine_stage_seconds_count{stage="decode"}': 1,
         'vitrine_stage_seconds_count{stage="embed"}': 1,
         'vitrine_stage_seconds_count{stage="search"}': 2,
+        'vitrine_stage_seconds_count{stage="cached"}': 2,
         'vitrine_embedding_cache_total{result="miss"}': 1,
         'vitrine_embedding_cache_total{result="hit"}': 1,
+        'vitrine_answers_total{source="search"}': 2,
+        'vitrine_answers_total{source="cache"}': 1,
+        'vitrine_cache_hits_total{cache="results",level="memory"}': 1,
+        'vitrine_cache_misses_total{cache="results",level="memory"}': 3,
+        'vitrine_cache_hits_total{cache="embeddings",level="memory"}': 1,
     }
     before = {name: count(client, name) for name in series}
 
     unseen = shop.picture(44, view=9)
     search(client, unseen)
     search(client, unseen)
+    search(client, unseen, limit=3)
     client.post("/v1/search", files={"file": b"no picture"})
     client.get("/static/app.js")
 

@@ -211,6 +211,9 @@ class FakeProductStore:
     def sequence(self) -> int:
         return self.state.sequence
 
+    def stamp(self) -> str:
+        return f"{self.state.sequence}@{id(self)}"
+
     def forget_changes(self, before: int) -> None:
         self.state.log = [entry for entry in self.state.log if entry[0] > before]
 

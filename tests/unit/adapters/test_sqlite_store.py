@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service.adapters.sqlite_rows import now
 from service.adapters.sqlite_schema import MIGRATIONS
 from service.adapters.sqlite_store import SqliteStore
 from service.core.errors import StoreError
@@ -274,3 +275,20 @@ def test_a_run_that_the_file_refuses_is_a_store_error(path: Path, store: SqliteS
         store.write([Write("b", Product("b"))], BUNDLE, vectors("z"))
     assert store.embedded(images("yz"), BUNDLE) == set()
     assert [p.product.id for p in store.list_products(10)] == ["a"]
+
+
+def test_a_copy_that_is_written_to_has_moments_of_its_own(store: SqliteStore, path: Path) -> None:
+    """As when a backup is put back: numbers are given again, of other writes."""
+    reindex(store, {"1": "a"})
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("VACUUM INTO ?", (str(path.with_name("copy.db")),))
+    other = SqliteStore(path.with_name("copy.db"))
+    assert other.stamp() == store.stamp()
+    store.write([Write("1", None)], BUNDLE, {})
+    first = now()
+    while now() == first:
+        pass
+    other.write([Write("2", Product("2"))], BUNDLE, {})
+    assert other.sequence() == store.sequence()
+    assert other.stamp() != store.stamp()
+    other.close()
