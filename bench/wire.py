@@ -7,11 +7,14 @@ library for each request would be taken from what is measured.
 """
 
 import asyncio
+import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 # The service hangs up after five seconds without a request.
 _IDLE_SECONDS = 3.0
 
@@ -21,8 +24,15 @@ class Answer:
     """What came back; status 0, with the reason as body, where nothing whole did."""
 
     status: int
-    headers: dict[str, str] = field(default_factory=dict)
+    head: bytes = b""
     body: bytes = b""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """By names in lower case; read only where somebody wants them."""
+        lines = self.head.decode("latin-1").split("\r\n")[1:]
+        pairs = (line.split(":", 1) for line in lines)
+        return {name.strip().lower(): value.strip() for name, value in pairs}
 
 
 class Client:
@@ -78,7 +88,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._received = bytearray()
-        self._head: tuple[int, dict[str, str], int] | None = None
+        self._head: tuple[int, bytes, int] | None = None
         self.used = 0.0
         self.reusable = False
 
@@ -126,26 +136,23 @@ class _Connection(asyncio.Protocol):
                 return
             self._head = _parsed(bytes(self._received[:end]))
             del self._received[: end + 4]
-        status, headers, length = self._head
+        status, head, length = self._head
         if len(self._received) < length:
             return
         body = bytes(self._received[:length])
         del self._received[:length]
         self._head = None
-        if headers.get("connection") == "close":
+        if _CLOSES.search(head):
             self.close()
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(Answer(status, headers, body))
+            self._answer.set_result(Answer(status, head, body))
 
 
-def _parsed(head: bytes) -> tuple[int, dict[str, str], int]:
-    """Return status, headers and the body's length; raises ValueError."""
-    first, *lines = head.decode("latin-1").split("\r\n")
-    status = int(first.split(" ", 2)[1])
-    pairs = (line.split(":", 1) for line in lines)
-    headers = {name.strip().lower(): value.strip() for name, value in pairs}
-    if "content-length" in headers:
-        return status, headers, int(headers["content-length"])
+def _parsed(head: bytes) -> tuple[int, bytes, int]:
+    """Return status, the head itself and the body's length; raises ValueError."""
+    status = int(head[9:12])
+    if length := _LENGTH.search(head):
+        return status, head, int(length[1])
     if status in (204, 304):
-        return status, headers, 0
+        return status, head, 0
     raise ValueError(f"an answer of status {status} without a length")
