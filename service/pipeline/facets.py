@@ -41,19 +41,12 @@ def count_facets(
 def _facet(fields: ProductFields, key: str, products: NDArray[np.int32]) -> Facet:
     found = fields.values(key, products)
     held = [value for value in found if value is not None]
-    # Counted as they are spelled first: there are fewer values than products.
-    counts = Counter(_once_each(held))
-    spelled: dict[Scalar, Scalar] = {}
-    folded: Counter[Scalar] = Counter()
-    for value, count in counts.items():
-        same = _folded(value)
-        spelled.setdefault(same, value)
-        folded[same] += count
+    counts = _whatever_case(Counter(_once_each(held)))
     # A field is of one kind, so that its values compare, and no 1 is taken for true.
-    ordered = sorted((-count, spelled[same]) for same, count in folded.items())
+    ordered = sorted(sorted(counts), key=counts.__getitem__, reverse=True)
     numbers = [value for value in counts if isinstance(value, float)]
     return Facet(
-        values=tuple((_shown(value), -less) for less, value in ordered[:_MAX_VALUES]),
+        values=tuple((_shown(value), counts[value]) for value in ordered[:_MAX_VALUES]),
         missing=len(found) - len(held),
         least=min(numbers, default=None),
         greatest=max(numbers, default=None),
@@ -67,6 +60,17 @@ def _once_each(held: Sequence[AttributeValue]) -> Iterator[Scalar]:
             yield from {_folded(each): each for each in reversed(value)}.values()
         else:
             yield value
+
+
+def _whatever_case(counts: Counter[Scalar]) -> Counter[Scalar]:
+    """Count texts that differ in case alone as one, as it is spelled first."""
+    if not isinstance(next(iter(counts), None), str):
+        return counts
+    spelled: dict[Scalar, Scalar] = {}
+    joined: Counter[Scalar] = Counter()
+    for value, count in counts.items():  # there are fewer of them than products
+        joined[spelled.setdefault(_folded(value), value)] += count
+    return joined
 
 
 def _folded(value: Scalar) -> Scalar:

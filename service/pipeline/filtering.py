@@ -119,7 +119,7 @@ def _judge(view: LiveView, wanted: Filter, known: _Judged | None) -> _Judged:
 
 def _of_snapshot(snapshot: Snapshot, wanted: Filter) -> Kept:
     products = snapshot.fields.matching(wanted)
-    rows = products[snapshot.product_rows]
+    rows = products.take(snapshot.product_rows)  # in a third of the time that [] takes
     return Kept(rows, int(np.count_nonzero(rows)), int(np.count_nonzero(products)))
 
 
