@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import faiss
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -320,6 +321,17 @@ def test_evaluate_says_what_is_wrong_with_a_file_of_tasks(tmp_path: Path):
     done = vitrine_here("evaluate", tmp_path / "tasks.toml", "--sources", tmp_path)
 
     refused(done, "tasks.toml", "task.0.about: Field required", "task.0.abuot: Extra inputs")
+
+
+@pytest.mark.skipif(faiss.get_num_gpus() > 0, reason="there is a GPU here")
+def test_reindex_refuses_a_gpu_that_is_not_there_before_it_writes(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VITRINE_INDEX_BUILD", "gpu")
+    done = vitrine_here("reindex", shop.catalog, "--data-dir", tmp_path / "data")
+
+    refused(done, "VITRINE_INDEX_BUILD=gpu", "auto or cpu")
+    assert not (tmp_path / "data").exists()
 
 
 # ---- serve ----
