@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from bench import gpu_encoder, gpu_index
 from bench.report import Figure, machine, markdown
 from service.adapters.faiss_gpu import use_gpu
@@ -108,6 +110,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     """Run and print."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     given = parsed()
     with tempfile.TemporaryDirectory() as name:
         report = measure(given, Path(name))

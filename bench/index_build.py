@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
+import structlog
+
 from bench.index_rows import RECEIPT, Rows, bundle
 from bench.memory import peak_megabytes
 from service.adapters.snapshots import SnapshotFolder
@@ -41,6 +43,7 @@ def build(
 
 def main() -> None:
     """Run and print."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--rows", type=int, required=True)

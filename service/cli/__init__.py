@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+import structlog
 import typer
 
 from service.cli import demo, evaluate, events, index, keys, query, reindex, serve
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: Always, with the exit status.
     """
+    # A command's answer is alone on stdout.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         app(arguments)
     except VitrineError as exc:

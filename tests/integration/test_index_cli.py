@@ -124,6 +124,19 @@ def test_reindex_builds_the_kind_it_is_asked_for_and_embeds_nothing(
     assert shown["chosen"] in shown["operating_points"]
 
 
+def test_a_gpu_that_has_nothing_to_do_is_said_beside_the_answer(
+    shop: Shop, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if there were one: of a flat index it computes nothing."""
+    monkeypatch.setenv("VITRINE_INDEX_BUILD", "gpu")
+    for module in ("service.wiring", "service.adapters.faiss_gpu"):
+        monkeypatch.setattr(f"{module}.use_gpu", lambda _: True)
+    done = reindex(shop, data_dir, "--index", "flat", "--target-recall", 0.9)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["built_on"] == "cpu"
+    assert "index built on the CPU: a GPU does nothing for it" in done.stderr
+
+
 def test_a_golden_query_that_misses_keeps_the_old_version_and_names_the_check(
     shop: Shop, data_dir: Path, tmp_path: Path
 ) -> None:
