@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -29,6 +29,9 @@ class SqliteFile:
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
+        self._watching = threading.Lock()
+        self._watcher: sqlite3.Connection | None = None
+        self._version, self._read = -1, ""
 
     @property
     def exists(self) -> bool:
@@ -47,6 +50,24 @@ class SqliteFile:
                 yield connection
             finally:
                 self._idle.append(connection)
+
+    def unchanged(self, read: Callable[[sqlite3.Connection], str]) -> str | None:
+        """Return what is read of the file, as before while nobody has written to it since.
+
+        It is None while there is no file. SQLite counts the writes of connections other than the
+        one that asks (`data_version`), which is therefore one of its own; asking costs a fifth of
+        reading. Always for the same `read`.
+        """
+        with self._watching, self._translated():
+            if self._watcher is None:
+                if not self.exists:
+                    return None
+                self._watcher = self._open()
+            (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._read = read(self._watcher)
+                self._version = version
+            return self._read
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -84,6 +105,9 @@ class SqliteFile:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
             while self._idle:
                 self._idle.pop().close()
 

@@ -16,9 +16,10 @@ from service.api.metrics import Metrics
 from service.api.observe import Observe
 from service.api.openapi import DescribedApp
 from service.api.pages import add_pages
+from service.api.plain_route import PlainRoute
 from service.api.product_routes import BULK_PATH, make_product_routes
 from service.api.rate_limits import RateLimit
-from service.api.routes import make_picture_routes, make_search_routes
+from service.api.routes import SEARCH_PATH, make_picture_routes, make_search, make_search_routes
 from service.api.serving import Serving
 from service.api.similar_routes import make_similar_routes
 from service.core.access import Keyring
@@ -67,7 +68,9 @@ def create_app(
     app.add_middleware(Observe, metrics=metrics)
     install_error_handlers(app)
     admission, answering = Admission(max_in_flight), Answering(serving, metrics)
-    app.include_router(make_search_routes(serving, answering, admission, max_body_bytes))
+    search = make_search(answering, admission, max_body_bytes)
+    app.router.routes.append(PlainRoute(SEARCH_PATH, search, max_body_bytes))
+    app.include_router(make_search_routes(search, max_body_bytes))
     app.include_router(make_batch_routes(answering, admission, max_batch_bytes))
     app.include_router(make_embedding_routes(serving, admission, max_batch_bytes))
     # Before the products', whose ids may have slashes.

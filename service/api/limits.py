@@ -51,9 +51,9 @@ class BodyLimit:
         """Serve or refuse one request."""
         limit = self._others.get(scope["path"], self._usual) if scope["type"] == "http" else None
         if limit is not None:
-            request = Request(scope)
-            declared = request.headers.get("content-length", "")
-            if declared.isdecimal() and int(declared) > limit:
+            declared = next((v for k, v in scope["headers"] if k == b"content-length"), b"")
+            if declared.isdigit() and int(declared) > limit:
+                request = Request(scope)
                 detail = f"a body of {int(declared):,} bytes; at most {limit:,} fit"
                 status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
                 refusal = problem(request, status, "body_too_large", detail)

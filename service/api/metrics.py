@@ -1,6 +1,7 @@
 """What a process counts, in Prometheus's format; one registry an app."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -56,61 +57,80 @@ class Metrics:
         self._serving = serving
         self._registry = CollectorRegistry()
         self._registry.register(CacheCollector(serving.caches))
-        self._requests = Counter(
-            "vitrine_requests_total",
-            "HTTP requests.",
-            ["method", "route", "status"],
-            registry=self._registry,
+        # A child is looked up once: that costs three times as much as counting.
+        self._requests = cache(
+            Counter(
+                "vitrine_requests_total",
+                "HTTP requests.",
+                ["method", "route", "status"],
+                registry=self._registry,
+            ).labels
         )
-        self._seconds = Histogram(
-            "vitrine_request_seconds",
-            "Time to the end of the answer.",
-            ["route"],
-            buckets=_SECONDS,
-            registry=self._registry,
+        self._seconds = cache(
+            Histogram(
+                "vitrine_request_seconds",
+                "Time to the end of the answer.",
+                ["route"],
+                buckets=_SECONDS,
+                registry=self._registry,
+            ).labels
         )
-        self._stages = Histogram(
-            "vitrine_stage_seconds",
-            "Time of each stage of a search.",
-            ["stage"],
-            buckets=_SECONDS,
-            registry=self._registry,
+        self._stages = cache(
+            Histogram(
+                "vitrine_stage_seconds",
+                "Time of each stage of a search.",
+                ["stage"],
+                buckets=_SECONDS,
+                registry=self._registry,
+            ).labels
         )
-        self._cache = Counter(
-            "vitrine_embedding_cache_total",
-            "Look-ups of query vectors.",
-            ["result"],
-            registry=self._registry,
+        self._cache = cache(
+            Counter(
+                "vitrine_embedding_cache_total",
+                "Look-ups of query vectors.",
+                ["result"],
+                registry=self._registry,
+            ).labels
         )
-        self._answers = Counter(
-            "vitrine_answers_total",
-            "Answers by where they came from: a search, a cache, an equal request under way.",
-            ["source"],
-            registry=self._registry,
+        self._answers = cache(
+            Counter(
+                "vitrine_answers_total",
+                "Answers by where they came from: a search, a cache, an equal request under way.",
+                ["source"],
+                registry=self._registry,
+            ).labels
         )
-        self._matches = Counter(
-            "vitrine_matches_total",
-            "Answers by how good the best result was: many of `none` are what the shop lacks.",
-            ["match"],
-            registry=self._registry,
+        self._matches = cache(
+            Counter(
+                "vitrine_matches_total",
+                "Answers by how good the best result was: many of `none` are what the shop lacks.",
+                ["match"],
+                registry=self._registry,
+            ).labels
         )
-        self._bulk = Counter(
-            "vitrine_bulk_lines_total",
-            "Lines of bulk writes.",
-            ["status"],
-            registry=self._registry,
+        self._bulk = cache(
+            Counter(
+                "vitrine_bulk_lines_total",
+                "Lines of bulk writes.",
+                ["status"],
+                registry=self._registry,
+            ).labels
         )
-        self._events = Counter(
-            "vitrine_events_total",
-            "Events that shops reported, each once.",
-            ["type"],
-            registry=self._registry,
+        self._events = cache(
+            Counter(
+                "vitrine_events_total",
+                "Events that shops reported, each once.",
+                ["type"],
+                registry=self._registry,
+            ).labels
         )
-        self._degraded = Counter(
-            "vitrine_degraded_total",
-            "Answers given while something was not working.",
-            ["part"],
-            registry=self._registry,
+        self._degraded = cache(
+            Counter(
+                "vitrine_degraded_total",
+                "Answers given while something was not working.",
+                ["part"],
+                registry=self._registry,
+            ).labels
         )
         self._index = {
             name: Gauge(f"vitrine_index_{name}", told, registry=self._registry)
@@ -127,30 +147,30 @@ class Metrics:
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one HTTP request; `route` is the template, never the path as asked."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._requests(method, route, str(status)).inc()
+        self._seconds(route).observe(seconds)
 
     def count_answer(self, answer: Answered) -> None:
         """Count one search."""
         for stage, milliseconds in answer.timings.items():
-            self._stages.labels(stage).observe(milliseconds / 1000)
+            self._stages(stage).observe(milliseconds / 1000)
         source = source_of(answer.timings)
-        self._answers.labels(source).inc()
+        self._answers(source).inc()
         if source == "search" and ("embed" in answer.timings or "cached" in answer.timings):
-            self._cache.labels("miss" if "embed" in answer.timings else "hit").inc()
+            self._cache("miss" if "embed" in answer.timings else "hit").inc()
         if answer.match:
-            self._matches.labels(answer.match).inc()
+            self._matches(answer.match).inc()
         for part in answer.degraded:
-            self._degraded.labels(part).inc()
+            self._degraded(part).inc()
 
     def count_bulk_line(self, status: int) -> None:
         """Count one line of a bulk write."""
-        self._bulk.labels(str(status)).inc()
+        self._bulk(str(status)).inc()
 
     def count_events(self, new: Mapping[str, int]) -> None:
         """Count events by their type."""
         for kind, count in new.items():
-            self._events.labels(kind).inc(count)
+            self._events(kind).inc(count)
 
     def render(self) -> bytes:
         """Return the exposition text."""

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
 
@@ -39,19 +40,14 @@ def make_picture_routes(serving: Serving) -> APIRouter:
     return router
 
 
-def make_search_routes(
-    serving: Serving, answering: Answering, admission: Admission, max_body_bytes: int
-) -> APIRouter:
-    """Build the route that searches the index."""
-    router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
+SEARCH_PATH = "/v1/search"
 
-    @router.post(
-        "/search",
-        summary="Find the products that look most like a picture, or like what is asked",
-        response_model=SearchResponse,
-        responses=problems(400, 404, 413, 415, 422, 429, 503),
-        openapi_extra=SEARCH_BODY,
-    )
+
+def make_search(
+    answering: Answering, admission: Admission, max_body_bytes: int
+) -> Callable[[Request], Awaitable[Response]]:
+    """Build what answers searches."""
+
     async def search(request: Request) -> Response:
         start = time.perf_counter()
         with admission.admitted():
@@ -59,4 +55,19 @@ def make_search_routes(
             told = await answering.answer(query)
         return respond(request, told, start)
 
+    return search
+
+
+def make_search_routes(
+    search: Callable[[Request], Awaitable[Response]], max_body_bytes: int
+) -> APIRouter:
+    """Build the route that describes searching; `PlainRoute` stands in front of it."""
+    router = APIRouter(max_body_size=max_body_bytes)
+    router.post(
+        SEARCH_PATH,
+        summary="Find the products that look most like a picture, or like what is asked",
+        response_model=SearchResponse,
+        responses=problems(400, 404, 413, 415, 422, 429, 503),
+        openapi_extra=SEARCH_BODY,
+    )(search)
     return router

@@ -9,10 +9,10 @@ asked for, and the old values go with their time.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, fields
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from service import __version__
 from service.core.caching import Cache
@@ -31,6 +31,7 @@ _MATCHES: Mapping[Match | None, bytes] = {
     "none": b"n",
     None: b"-",
 }
+_PLAIN = {str, int, float, bool, type(None)}
 _BY_LETTER = {letter: match for match, letter in _MATCHES.items()}
 
 Moment: TypeAlias = tuple[str, int, str]
@@ -125,23 +126,33 @@ def is_fixed(query: Query) -> bool:
 def canonical(value: object) -> str:
     """Write a frozen value so that equal ones, and no others, are written alike.
 
-    Fields that do not tell equals apart are left out. Numbers are as they are written, so that 1,
-    1.0 and true differ.
+    Fields that do not tell equals apart are left out, as are those that are what they usually are.
+    Numbers are as they are written, so that 1, 1.0 and true differ.
     """
+    kind: type[Any] = type(value)
+    if kind in _PLAIN:
+        return repr(value)
     if isinstance(value, tuple | list):
         return f"({','.join(map(canonical, value))})"
-    if isinstance(value, Mapping):
-        pairs = sorted((canonical(key), canonical(each)) for key, each in value.items())
-        return f"{{{','.join(f'{key}:{each}' for key, each in pairs)}}}"
-    if isinstance(value, Collection) and not isinstance(value, str | bytes):
+    if isinstance(value, Set):
         return f"{{{','.join(sorted(map(canonical, value)))}}}"
-    if is_dataclass(value) and not isinstance(value, type):
-        kind = type(value)
-        parts = ",".join(canonical(getattr(value, name)) for name in _telling(kind))
-        return f"{kind.__name__}({parts})"
-    return repr(value)
+    parts = [
+        f"{name}={canonical(each)}"
+        for name, usual in _telling(kind)  # type: ignore[arg-type]
+        if not _same(each := getattr(value, name), usual)
+    ]
+    return f"{kind.__name__}({','.join(parts)})"
+
+
+def _same(value: object, usual: object) -> bool:
+    return value is usual or (type(value) is type(usual) and value == usual)
 
 
 @cache
-def _telling(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.compare)
+def _telling(kind: type[Any]) -> tuple[tuple[str, object], ...]:
+    """Return the fields that tell equals apart, with what is usual and need not be written.
+
+    Raises:
+        TypeError: It is no dataclass.
+    """
+    return tuple((field.name, field.default) for field in fields(kind) if field.compare)
