@@ -69,6 +69,7 @@ class Answering:
         self._serving = serving
         self._metrics = metrics
         self._results = serving.results
+        self._recent = serving.search.embedder.looking.recent
         self._keys = ResultKeys(serving.search)
         self._flights = Flights[Told]()
 
@@ -150,12 +151,10 @@ class Answering:
 
     def _cached(self, asked: _Asked, result: Result, start: float) -> Told:
         """Tell what is kept; the picture may be named for as long as after a search."""
-        embedder = self._serving.search.embedder
         for part in asked.query.ask.query.parts:
             if isinstance(part.source, Picture):
-                embedder.looking.recent.keep_near(part.source.image_id, part.source.data)
-        failing = embedder.degraded or self._results.degraded
-        return Told(result, {"cached": _since(start)}, ["cache"] if failing else [])
+                self._recent.keep_near(part.source.image_id, part.source.data)
+        return Told(result, {"cached": _since(start)}, [])  # nothing that fails was needed
 
 
 def respond(request: Request, told: Told, start: float) -> Response:

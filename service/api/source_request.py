@@ -213,13 +213,16 @@ class QueriesIn(SourceIn):
             InvalidQueryError: There is nothing to look for, more than one thing beside a mix, or
                 one that is malformed.
         """
+        given = self.given(file)
         if self.queries is None:
-            match self.given(file):
+            match given:
+                case [name]:
+                    return Query.of(self.picked(name, file))
                 case [picture, "text"] if picture in PICTURES:
                     words = Part(Words(self.text or ""), WORDS_WEIGHT)
                     return Query((Part(self.picked(picture, file)), words))
             return Query.of(self.source(file))
-        if also := [*self.given(file), *(["box"] if self.box is not None else [])]:
+        if also := [*given, *(["box"] if self.box is not None else [])]:
             raise InvalidQueryError(
                 f"put `{also[0]}` into `queries`, or leave `queries` out: it is one or the other"
             )

@@ -53,11 +53,6 @@ class ResultCache:
         self._chain = Chain(caches, _sound)
         self.keeps = bool(caches)
 
-    @property
-    def degraded(self) -> bool:
-        """Whether any cache of the chain is failing."""
-        return self._chain.degraded
-
     def near(self, key: str) -> Result | None:
         """Return what this process has, at once."""
         value = self._chain.near(key)

@@ -173,4 +173,4 @@ def test_what_is_none_of_ours_is_absent(value: bytes) -> None:
 def test_without_caches_nothing_is_kept() -> None:
     cache = ResultCache()
     cache.set(KEY, Result(BODY, None))
-    assert (cache.keeps, cache.near(KEY), cache.degraded) == (False, None, False)
+    assert (cache.keeps, cache.near(KEY)) == (False, None)
