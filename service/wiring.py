@@ -120,6 +120,7 @@ def compacting_beside(settings: Settings, live: LiveIndex) -> Iterator[None]:
         return
     command = [sys.executable, "-m", "service", "index", "compact"]
     command += ["--data-dir", str(settings.data_dir), "--bundle", str(settings.bundle)]
+    command += ["--ends-with-stdin"]
     compactor = Compactor(command, Due(live, snapshots(settings), settings.compact_rows))
     compactor.start()
     try:

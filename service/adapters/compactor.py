@@ -24,7 +24,10 @@ _log = structlog.get_logger()
 
 
 class Compactor:
-    """Starts the command whenever it is due, until it is closed, which ends the command too."""
+    """Starts the command whenever it is due, until it is closed, which ends the command too.
+
+    Where this process is killed, the command sees its stdin end, which it should take for a sign.
+    """
 
     def __init__(
         self,
@@ -91,7 +94,9 @@ class Compactor:
             except OSError as exc:
                 _log.warning("compaction", status=None, output=f"it cannot be started: {exc}")
                 return _NOT_STARTED
-        output, _ = process.communicate()
+        with process:  # whose stdin stays open, as long as this process lives
+            assert process.stdout is not None  # it is a pipe
+            output = process.stdout.read()
         with self._lock:
             self._process = None
         if not self._stop.is_set():
@@ -102,7 +107,7 @@ class Compactor:
     def _started(self) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
             self._command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from service.adapters.compactor import Compactor
+from service.adapters.data_lock import writing_to
+from service.core.errors import CatalogBusyError
 from support.live_server import eventually
 
 WAIT_SECONDS = 0.3
@@ -94,6 +97,55 @@ def test_closing_ends_the_command(tmp_path: Path):
         eventually(lambda: runs(record))
     (run,) = runs(record)
     assert not alive(run["pid"])
+
+
+SERVER = """
+import sys, time
+from service.adapters.compactor import Compactor
+
+Compactor(sys.argv[1:], lambda: 7, interval_seconds=0.01).start()
+time.sleep(600)
+"""
+
+
+def test_where_the_server_is_killed_the_compaction_ends_as_well(tmp_path: Path):
+    """It is held up where it reads its bundle: a pipe into which nobody writes."""
+    data_dir, bundle = tmp_path / "data", tmp_path / "bundle"
+    bundle.mkdir()
+    os.mkfifo(bundle / "bundle.json")
+    command = [sys.executable, "-m", "service", "index", "compact", "--ends-with-stdin"]
+    command += ["--data-dir", str(data_dir), "--bundle", str(bundle)]
+    server = subprocess.Popen([sys.executable, "-c", SERVER, *command])
+    lock = data_dir / "reindex.lock"
+
+    def held() -> bool:
+        try:
+            with writing_to(data_dir):
+                return False
+        except CatalogBusyError:
+            return True
+
+    try:
+        pid = int(eventually(lambda: lock.exists() and lock.read_text().strip()))
+        assert pid != server.pid
+        assert held()
+    finally:
+        server.kill()
+        server.wait()
+    eventually(lambda: not held())
+
+
+def test_a_command_that_ends_with_its_input_is_done_where_that_stays_open(tmp_path: Path):
+    command = [sys.executable, "-m", "service", "index", "compact", "--ends-with-stdin"]
+    with subprocess.Popen(
+        [*command, "--data-dir", str(tmp_path / "data")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == "nothing to fold\n"
+        assert process.wait() == 0
 
 
 def test_a_command_that_cannot_be_started_is_a_line_in_the_log():
