@@ -2,14 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, TypeAdapter
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    TypeAdapter,
+)
 
 from service.api.product_schemas import ProductId
-from service.api.source_request import Whole
+from service.api.source_request import whole
 from service.core.events import Event, EventType
 
 MAX_EVENTS = 500
-_LAST_POSITION = 10_000
+# The bounds come first, or the schema does not tell them.
+_Position = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(whole)]
 
 
 class EventIn(BaseModel):
@@ -26,7 +35,7 @@ class EventIn(BaseModel):
         description="Of the answer that showed the product."
     )
     product_id: ProductId = Field(description="As the answer has it.")
-    position: Annotated[Whole, Field(ge=1, le=_LAST_POSITION)] | None = Field(
+    position: _Position | None = Field(
         default=None, description="Where the product stood in what was shown, from 1."
     )
     image_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(

@@ -65,12 +65,12 @@ def flag(value: object, info: ValidationInfo) -> object:
     return FLAGS[value.lower()]
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """Take 3.0 for 3, as JSON Schema does."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, BeforeValidator(whole)]
 
 
 def _not_blank(text: str) -> str:
