@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from service.core.filter_match import Bits, within
 from service.core.filters import Range
 from service.core.types import AttributeValue, Scalar
 
-Bits = NDArray[np.bool_]
 _FEW = 8
 """So many codes are compared in the time that looking all of them up takes."""
 
@@ -100,7 +100,7 @@ class Numbers:
 
     def within(self, bounds: Range) -> Bits:
         """Return which products have a number within bounds."""
-        return _within(self._numbers, bounds)
+        return within(self._numbers, bounds)
 
     def values(self, products: NDArray[np.int32]) -> list[AttributeValue | None]:
         """Return the numbers of some products."""
@@ -130,7 +130,7 @@ class Mapped:
 
     def within(self, bounds: Range) -> Bits:
         """Return which products have a list with a number within bounds."""
-        return self._where(lambda values: _within(values.to_numpy(zero_copy_only=False), bounds))
+        return self._where(lambda values: within(values.to_numpy(zero_copy_only=False), bounds))
 
     def values(self, products: NDArray[np.int32]) -> list[AttributeValue | None]:
         """Return the values of some products, lists as tuples."""
@@ -147,19 +147,6 @@ class Mapped:
 def _sought(wanted: Sequence[Scalar], *, lower: bool) -> pa.Array:
     values = pa.array(wanted)
     return pc.utf8_lower(values) if lower else values
-
-
-def _within(numbers: NDArray[np.float64], bounds: Range) -> Bits:
-    found = ~np.isnan(numbers)
-    if bounds.gt is not None:
-        found &= numbers > bounds.gt
-    if bounds.gte is not None:
-        found &= numbers >= bounds.gte
-    if bounds.lt is not None:
-        found &= numbers < bounds.lt
-    if bounds.lte is not None:
-        found &= numbers <= bounds.lte
-    return found
 
 
 def _of_elements(holds: Callable[[pa.Array], Bits]) -> Callable[[pa.Array], Bits]:

@@ -7,16 +7,15 @@ they are, other texts in lower case.
 """
 
 from collections.abc import Mapping
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from service.adapters.field_columns import Bits, FieldColumn, Mapped, Numbers, read_column
+from service.adapters.field_columns import FieldColumn, Mapped, Numbers, read_column
 from service.core.errors import IndexCorruptError
-from service.core.filter_match import EXACT, check_known, check_range, operands
+from service.core.filter_match import EXACT, Bits, check_known, check_range, matching, operands
 from service.core.filters import Condition, Exists, Filter, Range
 from service.core.product_kinds import FieldKind
 from service.core.types import AttributeValue
@@ -40,12 +39,7 @@ class ProductColumns:
 
     def matching(self, wanted: Filter) -> Bits:
         """Return which products match, (products,); raises InvalidFilterError."""
-        kept = reduce(np.logical_and, map(self._holds, wanted.must), np.ones(len(self), np.bool_))
-        if wanted.should:
-            kept &= reduce(np.logical_or, map(self._holds, wanted.should))
-        for condition in wanted.must_not:
-            kept &= ~self._holds(condition)
-        return kept
+        return matching(wanted, self._holds, len(self))
 
     def values(self, key: str, products: NDArray[np.int32]) -> list[AttributeValue | None]:
         """Return a field of these products; None where it is missing; raises InvalidFilterError."""

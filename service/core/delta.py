@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from service.core.filter_match import Fields
 from service.core.growing import Growing
+from service.core.listed_columns import ListedColumns
 from service.core.listed_fields import ListedFields
 from service.core.product_kinds import FieldKind, Kind
 from service.core.store import LiveProduct
@@ -85,6 +86,7 @@ class Delta:
         self._image_ids: list[str] = []
         self._product_ids: list[str] = []
         self._fields: list[Fields] = []
+        self._columns = ListedColumns(self._fields)
         self._alive = np.empty(0, np.bool_)
         self._rows_of: dict[str, slice] = {}
         self._base_kinds = kinds
@@ -111,7 +113,7 @@ class Delta:
             product_ids=self._product_ids,
             product_rows=self._product_rows.view(),
             alive=self._alive,
-            fields=ListedFields(self._fields, len(self._fields), self._kinds()),
+            fields=ListedFields(self._columns, len(self._fields), self._kinds()),
             products=len(self._rows_of),
         )
 

@@ -1,16 +1,20 @@
-"""Does a product match a filter? The same answer as the columns of a snapshot give, one by one.
+"""How a filter is put to products, wherever their fields are kept: a snapshot's, or in memory.
 
-    Filter, kinds of the fields -> checked -> a predicate -> over the fields of each product
+    Filter -> each condition, checked by its field's kind -> who meets it -> who meets them all
 
 What is refused, and in which words, is decided here for both; docs/filters.md has the semantics.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from service.core.errors import InvalidFilterError
-from service.core.filters import Condition, Exists, Filter, OneOf, Range, number_in
-from service.core.product_kinds import FieldKind, as_kind
+from service.core.filters import Condition, Filter, OneOf, Range, number_in
+from service.core.product_kinds import FieldKind
 from service.core.types import AttributeValue, Scalar
 
 EXACT = ("id", "url")
@@ -21,34 +25,41 @@ _NAMED: Mapping[FieldKind, str] = {
     "text": "texts",
 }
 
+Bits: TypeAlias = NDArray[np.bool_]
 Fields: TypeAlias = Mapping[str, AttributeValue | None]
-Predicate: TypeAlias = Callable[[Fields], bool]
-_Holds: TypeAlias = Callable[[AttributeValue | None], bool]
+"""What `Product.fields()` returns."""
 
 
-def predicate(wanted: Filter, kinds: Mapping[str, FieldKind]) -> Predicate:
-    """Return whether `Product.fields()` match.
+def matching(wanted: Filter, holds: Callable[[Condition], Bits], count: int) -> Bits:
+    """Return which of `count` products match, (count,).
 
     Args:
         wanted: What is asked of them.
-        kinds: What each field there is holds; a value of another kind is a gap.
-
-    Raises:
-        InvalidFilterError: There is no such field, or its values cannot be compared so.
+        holds: Returns which of them meet a condition; what it raises is raised.
+        count: Products there are.
     """
-    must, should, must_not = (
-        [(condition.key, _holds(condition, kinds)) for condition in clause]
-        for clause in (wanted.must, wanted.should, wanted.must_not)
-    )
+    kept = np.ones(count, np.bool_)
+    for condition in wanted.must:
+        kept &= holds(condition)
+    if wanted.should:
+        kept &= reduce(np.logical_or, map(holds, wanted.should))
+    for condition in wanted.must_not:
+        kept &= ~holds(condition)
+    return kept
 
-    def matches(fields: Fields) -> bool:
-        return (
-            all(holds(fields.get(key)) for key, holds in must)
-            and (not should or any(holds(fields.get(key)) for key, holds in should))
-            and not any(holds(fields.get(key)) for key, holds in must_not)
-        )
 
-    return matches
+def within(numbers: NDArray[np.float64], bounds: Range) -> Bits:
+    """Return which of some numbers are within bounds; NaN never is."""
+    found = ~np.isnan(numbers)
+    if bounds.gt is not None:
+        found &= numbers > bounds.gt
+    if bounds.gte is not None:
+        found &= numbers >= bounds.gte
+    if bounds.lt is not None:
+        found &= numbers < bounds.lt
+    if bounds.lte is not None:
+        found &= numbers <= bounds.lte
+    return found
 
 
 def check_known(key: str, fields: Iterable[str]) -> None:
@@ -96,37 +107,3 @@ def folded(text: str) -> str:
 def _number(text: str) -> float | None:
     number = number_in(text)
     return None if number is None else number + 0.0
-
-
-def _holds(condition: Condition, kinds: Mapping[str, FieldKind]) -> _Holds:
-    """Return the test of one field's value."""
-    key, test = condition.key, condition.test
-    check_known(key, kinds)
-    kind = kinds[key]
-    if isinstance(test, Exists):
-        return lambda value: (as_kind(value, kind) is not None) is test.wanted
-    if isinstance(test, Range):
-        check_range(key, kind)
-        return lambda value: any(_within(test, each) for each in _each(value, kind))
-    wanted = frozenset(operands(key, test, kind))
-    if kind != "text" or key in EXACT:
-        return lambda value: any(each in wanted for each in _each(value, kind))
-    texts = frozenset(folded(str(each)) for each in wanted)
-    return lambda value: any(folded(str(each)) in texts for each in _each(value, kind))
-
-
-def _each(value: AttributeValue | None, kind: FieldKind) -> tuple[Scalar, ...]:
-    held = as_kind(value, kind)
-    if held is None:
-        return ()
-    return held if isinstance(held, tuple) else (held,)
-
-
-def _within(bounds: Range, value: Scalar) -> bool:
-    assert not isinstance(value, str)  # a field of numbers holds no text
-    return (
-        (bounds.gt is None or value > bounds.gt)
-        and (bounds.gte is None or value >= bounds.gte)
-        and (bounds.lt is None or value < bounds.lt)
-        and (bounds.lte is None or value <= bounds.lte)
-    )

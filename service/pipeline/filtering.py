@@ -1,12 +1,11 @@
 """A filter to the rows that may be found, remembered while a snapshot serves.
 
 Filter -> which of the snapshot's products match -> their rows     once a snapshot
-       -> which of the delta's products match                      once a product written
+       -> which of the delta's products match                      once a write
        -> both, less what was changed or deleted -> Kept           once a write
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 from service.core.filters import Filter
 from service.core.overlay import LiveView, Overlay
 from service.core.overlay_parts import within
-from service.core.product_kinds import FieldKind
 from service.core.snapshot import Snapshot
 
 _MAX_BYTES = 64 << 20
@@ -43,21 +41,17 @@ class _Judged:
 
     Attributes:
         base: What it leaves of the snapshot.
-        new: (products of the delta,) whether each matches, dead or alive.
-        kinds: What the fields it asks of were said to hold then.
         sequence: Of the view that `kept` is of.
     """
 
     base: Kept
-    new: NDArray[np.bool_]
-    kinds: Mapping[str, FieldKind]
     sequence: int
     kept: Kept
 
     @property
     def nbytes(self) -> int:
         both = 0 if self.kept is self.base else self.kept.rows.nbytes
-        return self.base.rows.nbytes + self.new.nbytes + both
+        return self.base.rows.nbytes + both
 
 
 class Filtering:
@@ -103,18 +97,12 @@ def _judge(view: LiveView, wanted: Filter, known: _Judged | None) -> _Judged:
     """Find out what is not known yet."""
     if not isinstance(view, Overlay):
         kept = _of_snapshot(view, wanted)
-        return _Judged(kept, np.empty(0, np.bool_), {}, view.sequence, kept)
-    fields = view.delta.fields
-    every = fields.kinds()
-    kinds = {condition.key: every[condition.key] for condition in wanted if condition.key in every}
-    before = np.empty(0, np.bool_)
-    if known is not None and known.kinds == kinds:
-        before = known.new[: len(fields)]
-    new = np.concatenate([before, fields.matching(wanted, len(before))])
+        return _Judged(kept, view.sequence, kept)
+    new = view.delta.fields.matching(wanted)  # first, since it knows every field
     base = known.base if known is not None else None
     if base is None:
         base = _of_snapshot(view.base, within(wanted, view.base.fields.kinds()))
-    return _Judged(base, new, kinds, view.sequence, _of_both(view, base, new))
+    return _Judged(base, view.sequence, _of_both(view, base, new))
 
 
 def _of_snapshot(snapshot: Snapshot, wanted: Filter) -> Kept:

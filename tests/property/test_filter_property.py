@@ -1,4 +1,4 @@
-"""Whatever a filter says: its forms read back; columns, predicate and a plain loop agree."""
+"""Whatever a filter says: its forms read back; columns of both sorts and a plain loop agree."""
 
 import json
 import string
@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from service.core.errors import InvalidFilterError
 from service.core.filter_json import as_json, parse_filter
-from service.core.filter_match import predicate
 from service.core.filter_text import parse_filter_text
 from service.core.filters import Condition, Exists, Filter, OneOf, Range
+from service.core.listed_columns import ListedColumns
+from service.core.listed_fields import ListedFields
 from service.core.types import Product
 from support.fakes import FakeFields
 from support.product_columns import columns_of
@@ -170,7 +171,7 @@ any_clauses = st.lists(
 
 @settings(quick, max_examples=300)
 @given(mixed, st.builds(Filter, any_clauses, any_clauses, any_clauses))
-def test_one_by_one_products_match_or_are_refused_as_their_columns(
+def test_products_in_memory_match_or_are_refused_as_their_columns(
     catalogue: list[Product], wanted: Filter
 ):
     with tempfile.TemporaryDirectory() as folder:
@@ -180,8 +181,9 @@ def test_one_by_one_products_match_or_are_refused_as_their_columns(
         except InvalidFilterError as exc:
             expected = str(exc)
         try:
-            matches = predicate(wanted, columns.kinds())
-            found: list[bool] | str = [matches(product.fields()) for product in catalogue]
+            listed = ListedColumns([product.fields() for product in catalogue])
+            fields = ListedFields(listed, len(catalogue), columns.kinds())
+            found: list[bool] | str = fields.matching(wanted).tolist()
         except InvalidFilterError as exc:
             found = str(exc)
         assert found == expected

@@ -1,7 +1,7 @@
-"""One product against a filter: as the columns of a snapshot answer, in answer and in refusal."""
+"""Products in memory against a filter: as a snapshot's, in answer and in refusal."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +9,10 @@ import pyarrow.compute as pc
 import pytest
 
 from service.core.errors import InvalidFilterError
-from service.core.filter_match import folded, predicate
+from service.core.filter_match import folded
 from service.core.filter_text import parse_filter_text
+from service.core.listed_columns import ListedColumns
+from service.core.listed_fields import ListedFields
 from service.core.product_kinds import FieldKind
 from service.core.types import AttributeValue, Product
 from support.product_columns import columns_of
@@ -21,6 +23,11 @@ SHOES = [
     Product("s3", "Slipper", "Shoes", "", None, attributes={"new": False, "colour": "ΤΥΠΟΣ"}),
     Product("s4", attributes={"new": True, "size": (), "colour": ("", "\u0130ris", "10")}),
 ]
+
+
+def listed(products: Sequence[Product], kinds: Mapping[str, FieldKind]) -> ListedFields:
+    columns = ListedColumns([product.fields() for product in products])
+    return ListedFields(columns, len(products), kinds)
 
 
 @pytest.mark.parametrize(
@@ -35,9 +42,8 @@ SHOES = [
 )  # fmt: skip
 def test_it_matches_what_the_columns_match(tmp_path: Path, text: str) -> None:
     columns, wanted = columns_of(tmp_path, SHOES), parse_filter_text(text)
-    matches = predicate(wanted, columns.kinds())
-    found = [matches(product.fields()) for product in SHOES]
-    assert found == columns.matching(wanted).tolist()
+    found = listed(SHOES, columns.kinds()).matching(wanted)
+    assert found.tolist() == columns.matching(wanted).tolist()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +54,7 @@ def test_it_refuses_in_the_words_of_the_columns(tmp_path: Path, text: str) -> No
     with pytest.raises(InvalidFilterError) as theirs:
         columns.matching(wanted)
     with pytest.raises(InvalidFilterError) as ours:
-        predicate(wanted, columns.kinds())
+        listed(SHOES, columns.kinds()).matching(wanted)
     assert str(ours.value) == str(theirs.value)
 
 
@@ -67,7 +73,36 @@ def test_it_refuses_in_the_words_of_the_columns(tmp_path: Path, text: str) -> No
 def test_a_value_of_another_kind_than_the_field_s_is_a_gap(
     kind: FieldKind, value: AttributeValue, text: str, expected: bool
 ) -> None:
-    assert predicate(parse_filter_text(text), {"x": kind})({"x": value}) is expected
+    fields = ListedFields(ListedColumns([{"x": value}]), 1, {"x": kind})
+    assert fields.matching(parse_filter_text(text)).tolist() == [expected]
+
+
+def test_products_that_came_later_are_found_by_those_who_know_of_them() -> None:
+    """Whoever asks first, and whatever text was asked for before any product had it."""
+    growing = [product.fields() for product in SHOES[:2]]
+    columns, kinds = ListedColumns(growing), {"brand": "text", "id": "text"}
+    wanted = [parse_filter_text(text) for text in ("brand:nike", "brand:puma", "-brand:puma")]
+
+    def found(count: int) -> list[list[bool]]:
+        view = ListedFields(columns, count, kinds)
+        return [view.matching(each).tolist() for each in wanted]
+
+    assert found(2) == [[True, True], [False, False], [True, True]]
+    growing += [Product("p", brand="PUMA").fields(), Product("q", brand="Nike").fields()]
+    later = [
+        [True, True, False, True], [False, False, True, False], [True, True, False, True],
+    ]  # fmt: skip
+    assert found(4) == later
+    assert found(3) == [row[:3] for row in later]
+    assert found(2) == [row[:2] for row in later]
+
+
+def test_a_field_that_became_another_kind_is_read_anew() -> None:
+    columns = ListedColumns([{"x": "7"}, {"x": "0042"}])
+    wanted = parse_filter_text("x:7")
+    assert ListedFields(columns, 1, {"x": "number"}).matching(wanted).tolist() == [True]
+    assert ListedFields(columns, 2, {"x": "text"}).matching(wanted).tolist() == [True, False]
+    assert ListedFields(columns, 2, {"x": "number"}).matching(wanted).tolist() == [True, False]
 
 
 def test_letters_are_lower_cased_as_arrow_does() -> None:
