@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo check format test bench bench-export bench-index bench-matching \
-        bench-options bench-load load evaluate faults fuzz schema gpu-check gpu-check-by clean
+.PHONY: help install install-dev demo check format test bench bench-cache bench-export bench-index \
+        bench-load bench-matching bench-options bench-profile load evaluate faults fuzz schema \
+        gpu-check clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,14 +45,20 @@ format: install-dev  ## Apply the formatter and the fixable lint rules.
 test: install-dev  ## Run the tests, a file at a time on each of at most four cores.
 	$(BIN)/python -m pytest -m "not gpu" --numprocesses auto --maxprocesses 4 --dist loadfile
 
-bench: install-dev  ## Measure against the raw limits; JSON on stdout.
-	@$(BIN)/python -m bench
+bench: install-dev $(VENV)/.bench  ## Measure against the raw limits: ONLY=serving, SHORT=1, KEEP=DIR, PLOT=FILE.png.
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(SHORT),--short) $(if $(KEEP),--keep $(KEEP)) \
+	  $(if $(PLOT),--plot $(PLOT))
+
+bench-profile: install-dev $(VENV)/.bench  ## Draw where the service's time goes: MODEL=vit AT_ONCE=8 OUT=flame.svg.
+	@$(BIN)/python -m bench.profile $(or $(OUT),build/flame.svg) $(if $(MODEL),--model $(MODEL)) \
+	  $(if $(AT_ONCE),--at-once $(AT_ONCE)) $(if $(KEEP),--keep $(KEEP))
 
 bench-export: install-dev  ## Measure export and its variants; OPENVINO=PYTHON of an environment with OpenVINO.
 	@$(BIN)/python -m bench.export $(if $(OPENVINO),--openvino-python $(OPENVINO))
 
 $(VENV)/.bench: pyproject.toml constraints.txt | install-dev
-	@$(PIP) --editable '.[bench]' || echo "usearch cannot be had here, and is left out" >&2
+	@$(PIP) --editable '.[bench]' || echo "usearch or py-spy cannot be had here, and is left out" >&2
+	@$(PIP) --editable '.[peers]' || echo "litserve cannot be had here, and is left out" >&2
 	@touch $@
 
 bench-index: install-dev $(VENV)/.bench  ## Measure indexes of ROWS="20000 ..."; LIKE=DATA_DIR, PLOT=FILE.png.

@@ -1,32 +1,69 @@
-"""`make bench`: every benchmark in one run; JSON on stdout, progress on stderr."""
+"""`make bench`: the service against the raw limits; JSON on stdout, a table on stderr.
+
+Plan -> each benchmark in turn, in this process and its children -> report -> figures, judged
+"""
 
 import json
-import os
-import platform
 import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
 
 import faiss
 import onnxruntime
+import typer
 
-from bench import query, reindex
+from bench import latency, reindex, serving
+from bench.plan import Bench, planned
+from bench.report import Figure, machine, markdown
+from bench.serving_plot import plot as draw
+from bench.serving_table import latency_figures, serving_figures
+
+BENCHES = {
+    "latency": Bench(latency.measure, latency_figures),
+    "serving": Bench(serving.measure, serving_figures),
+    "reindex": Bench(reindex.measure, reindex.figures),
+}
 
 
-def main() -> None:
-    """Run and print."""
-    report = {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
-            "onnxruntime": onnxruntime.__version__,
-            "faiss": faiss.__version__,
-        }
+def main(
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(BENCHES)}; may be repeated.")
+    ] = None,
+    short: Annotated[
+        bool, typer.Option("--short", help="Every path with few requests: judges no figure.")
+    ] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder of models and catalogues, for the next run too.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw throughput and p99 by concurrency, as a PNG.")
+    ] = None,
+) -> None:
+    """Measure the service against what this machine gives without it."""
+    names = only or list(BENCHES)
+    if unknown := set(names) - BENCHES.keys():
+        raise typer.BadParameter(f"no benchmark {', '.join(sorted(unknown))}: {', '.join(BENCHES)}")
+    if plot is not None and "serving" not in names:
+        raise typer.BadParameter("--plot draws `serving`, which is not measured")
+    report: dict[str, Any] = {
+        "machine": machine(),
+        "onnxruntime": onnxruntime.__version__,
+        "faiss": faiss.__version__,
     }
-    for name, benchmark in (("reindex", reindex.measure), ("query", query.measure)):
-        print(f"bench: {name} ...", file=sys.stderr, flush=True)
-        report[name] = benchmark()
-    print(json.dumps(report, indent=2))
+    figures: list[Figure] = []
+    with planned(keep, short=short) as plan:
+        for name in names:
+            print(f"bench: {name} ...", file=sys.stderr, flush=True)
+            report[name] = BENCHES[name].measure(plan)
+            figures += BENCHES[name].figures(report[name])
+    print(json.dumps(report | {"load_at_end": machine()["load"]}, indent=2))
+    if short:
+        figures = [replace(figure, asked="", met=None) for figure in figures]
+    print(markdown(figures), file=sys.stderr)
+    if plot is not None:
+        draw(report["serving"], plot)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

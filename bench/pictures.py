@@ -12,25 +12,32 @@ _VIEWS = 1
 
 
 def catalog(count: int, folder: Path) -> tuple[Path, str]:
-    """Write a catalogue of `count` products, one picture each.
+    """Write a catalogue of `count` products, one picture each; one that is there is taken.
 
     Returns:
         The Parquet file, and where its pictures come from.
     """
-    path = folder / f"catalog-{count}.parquet"
     photos = PHOTOS / "fashion-hires.parquet"
-    if photos.is_file() and pq.ParquetFile(photos).metadata.num_rows >= count:
-        reader = pq.ParquetFile(photos)
-        with pq.ParquetWriter(path, reader.schema_arrow, compression="zstd") as writer:
-            left = count
-            for batch in reader.iter_batches(256):
-                writer.write_batch(batch.slice(0, left))
-                left -= min(left, len(batch))
-                if not left:
-                    break
-        return path, "fashion-hires.parquet"
-    write_catalog(path, count, views=_VIEWS)
-    return path, "demo renderer"
+    real = photos.is_file() and pq.ParquetFile(photos).metadata.num_rows >= count
+    path = folder / f"{'photos' if real else 'demo'}-{count}.parquet"
+    if not path.exists():
+        if real:
+            _write_first(count, photos, path)
+        else:
+            write_catalog(path, count, views=_VIEWS)
+    return path, photos.name if real else "demo renderer"
+
+
+def _write_first(count: int, photos: Path, path: Path) -> None:
+    reader, part = pq.ParquetFile(photos), path.with_suffix(".part")
+    with pq.ParquetWriter(part, reader.schema_arrow, compression="zstd") as writer:
+        left = count
+        for batch in reader.iter_batches(256):
+            writer.write_batch(batch.slice(0, left))
+            left -= min(left, len(batch))
+            if not left:
+                break
+    part.replace(path)
 
 
 def encoded(path: Path, count: int) -> list[bytes]:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ import numpy as np
 
 from bench.child import peak_megabytes
 from bench.pictures import catalog, encoded
+from bench.plan import Plan
+from bench.report import Figure
 from service.adapters.catalog_sources import open_source
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.core.preprocess import decode_for, preprocess
@@ -24,24 +28,38 @@ from service.pipeline.reindex import ReindexOptions
 from service.settings import Settings
 from service.wiring import make_encoder, reindexing
 
-_PICTURES = 1000
+LEAST_RATIO, MOST_GROWTH = 0.7, 1.1
 _BATCHES = (1, 8, 32)
-_SIZES = (1000, 8000)
 
 
-def measure(rounds: int = 3) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """Of measuring: pictures of a round, and products of the catalogues that show memory."""
+
+    rounds: int
+    pictures: int
+    sizes: tuple[int, int]
+
+
+_FULL, _SHORT = _Amount(3, 1000, (1000, 8000)), _Amount(1, 60, (60, 120))
+
+
+def measure(plan: Plan) -> dict[str, Any]:
     """Return rates, their ratio round by round, and peak memory at both sizes."""
+    amount = _SHORT if plan.short else _FULL
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source, origin = catalog(_PICTURES, folder)
+        source, origin = catalog(amount.pictures, plan.keep)
         encoder = make_encoder(Settings())
         raw, flow, ratios = [], [], []
-        for number in range(rounds):
+        for number in range(amount.rounds):
             raw.append(_encoder_best(encoder, encoded(source, 256)))
             flow.append(_reindex_rate(source, folder / f"data-{number}"))
             ratios.append(flow[-1] / raw[-1])
-        memory = {str(size): _peak_megabytes(size, folder) for size in _SIZES}
-    small, large = (memory[str(size)] for size in _SIZES)
+        memory = {
+            str(size): _peak_megabytes(catalog(size, plan.keep)[0], folder) for size in amount.sizes
+        }
+    small, large = (memory[str(size)] for size in amount.sizes)
     return {
         "pictures": origin,
         "encoder_images_per_second": _rounded(raw),
@@ -51,6 +69,27 @@ def measure(rounds: int = 3) -> dict[str, Any]:
         "peak_megabytes": memory,
         "memory_growth": round(large / small, 3),
     }
+
+
+def figures(report: Mapping[str, Any]) -> list[Figure]:
+    """Return rate and memory beside what was asked."""
+    ratio, growth = report["ratio_median"], report["memory_growth"]
+    rounds = ", ".join(f"{each:.2f}" for each in report["ratio_rounds"])
+    sizes, peaks = zip(*report["peak_megabytes"].items(), strict=True)
+    return [
+        Figure(
+            "reindex, images/s over the encoder's own best",
+            f"{ratio:.2f} (rounds {rounds})",
+            f">= {LEAST_RATIO}",
+            ratio >= LEAST_RATIO,
+        ),
+        Figure(
+            f"reindex, peak memory at {sizes[1]} over {sizes[0]} products",
+            f"{growth:.2f} ({peaks[1]:.0f} over {peaks[0]:.0f} MB)",
+            f"<= {MOST_GROWTH}",
+            growth <= MOST_GROWTH,
+        ),
+    ]
 
 
 def _encoder_best(encoder: OnnxEncoder, pictures: list[bytes]) -> float:
@@ -73,10 +112,9 @@ def _reindex_rate(source: Path, data_dir: Path) -> float:
         return outcome.receipt.seen / (time.perf_counter() - start)
 
 
-def _peak_megabytes(count: int, folder: Path) -> float:
-    """Peak resident memory of a fresh process that reindexes `count` products."""
-    source, _ = catalog(count, folder)
-    command = [sys.executable, "-m", "bench.reindex", str(source), str(folder / f"memory-{count}")]
+def _peak_megabytes(source: Path, folder: Path) -> float:
+    """Peak resident memory of a fresh process that reindexes a catalogue."""
+    command = [sys.executable, "-m", "bench.reindex", str(source), str(folder / source.stem)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(json.loads(done.stdout)["megabytes"])
 
