@@ -18,7 +18,7 @@ import typer
 from bench.client import Load, client
 from bench.kept_shop import MODELS, shop
 from bench.plan import Plan, planned
-from bench.query import process
+from bench.query import side
 
 _WARM_UP = 2.0
 
@@ -44,11 +44,19 @@ def record(plan: Plan, model: str, at_once: int, seconds: int, options: list[str
     stand = shop(plan, model)
     with (
         client(stand.pictures) as load,
-        process(stand.settings) as (address, pid),
+        side(stand.settings) as service,
         ThreadPoolExecutor(1) as beside,
     ):
-        loaded = beside.submit(load.load, address, at_once, seconds + 1.0, _WARM_UP)
-        command = [py_spy(), "record", "--pid", str(pid), "--duration", str(seconds), *options]
+        loaded = beside.submit(load.load, service.address, at_once, seconds + 1.0, _WARM_UP)
+        command = [
+            py_spy(),
+            "record",
+            "--pid",
+            str(service.session),
+            "--duration",
+            str(seconds),
+            *options,
+        ]
         subprocess.run(command, check=True, stdout=sys.stderr)
         return loaded.result()
 

@@ -3,19 +3,30 @@
 Settings -> `server`: a process of its own, on a free port -> address -> `post` -> the whole answer
 """
 
-import os
 import re
 import socket
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from loadtests.stack import service
 from service.settings import Settings
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _HEAD_END = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Something that answers searches: where it listens, and the first of its processes.
+
+    Attributes:
+        session: Id of that process and of the session that all of them are in.
+    """
+
+    address: tuple[str, int]
+    session: int
 
 
 def request(data: bytes, fields: Mapping[str, str] | None = None) -> bytes:
@@ -84,27 +95,14 @@ def post(connection: socket.socket, data: bytes, fields: Mapping[str, str] | Non
 @contextmanager
 def server(settings: Settings) -> Iterator[tuple[str, int]]:
     """Serve in a process of its own on a free port, with all that `settings` were given."""
-    with process(settings) as (address, _):
-        yield address
+    with side(settings) as started:
+        yield started.address
 
 
 @contextmanager
-def process(settings: Settings) -> Iterator[tuple[tuple[str, int], int]]:
-    """Serve as `server` does; lends the process's id besides."""
-    given = {
-        f"VITRINE_{name.upper()}": getattr(settings, name) for name in settings.model_fields_set
-    }
-    command = [sys.executable, "-m", "service", "serve", "--port", "0"]
-    environment = {**os.environ, **{name: str(value) for name, value in given.items()}}
-    running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    assert running.stderr is not None  # a pipe was asked for
-    try:
-        for line in running.stderr:
-            if found := re.search(r"http://([\d.]+):(\d+)", line):
-                yield (found[1], int(found[2])), running.pid
-                return
-        raise RuntimeError("the service did not start")
-    finally:
-        running.terminate()
-        running.wait()
-        running.stderr.close()
+def side(settings: Settings) -> Iterator[Side]:
+    """Serve as `server` does; lends the process besides."""
+    given = {n: getattr(settings, n) for n in settings.model_fields_set - {"data_dir"}}
+    with service(settings.data_dir, settings.data_dir / "service.log", given) as served:
+        host, _, port = served.address.removeprefix("http://").partition(":")
+        yield Side((host, int(port)), served.pid)

@@ -12,8 +12,9 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +24,25 @@ from bench.client import Client, Load, client
 from bench.kept_shop import MODELS, Shop, shop
 from bench.peers.running import PEERS, running
 from bench.plan import Plan
-from bench.query import connect, post, server
+from bench.processor import processor_seconds
+from bench.query import Side, connect, post, side
 from bench.raw import Raw, SetUp, set_ups, told
 from loadtests.workload import with_comment
 from service.adapters.bundles import read_bundle
 from service.core.preprocess import decode_for, preprocess
 
 SERVICE = "service"
-Addresses = Mapping[str, tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """Of one side: its load, of which raw has the rate alone; processor's milliseconds an answer.
+
+    The processor's time is of the warm-up too, and is what other work on the machine hardly moves.
+    """
+
+    load: Load
+    processor_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +72,15 @@ def measure(plan: Plan) -> dict[str, Any]:
 def _model(stand: Shop, amount: _Amount) -> dict[str, Any]:
     raw = _raw(stand)
     found = raw.best(set_ups(len(os.sched_getaffinity(0)), amount.batches), amount.try_seconds)
-    left_out = [peer.missing for peer in PEERS if peer.missing]
     with ExitStack() as stack:
         load = stack.enter_context(client(stand.pictures))
-        addresses, right = _sides(stand, stack)
-        report = {
-            str(connections): _rounds(raw, tuple(found), load, addresses, connections, amount)
-            for connections in amount.concurrency
-        }
+        sides, right = _sides(stand, stack)
+        turns = _Turns(raw, tuple(found), load, sides, amount)
+        report = {str(n): turns.rounds(n) for n in amount.concurrency}
     return {
         "pictures": stand.origin,
         "raw_set_ups": told(found),
-        "left_out": left_out,
+        "left_out": [peer.missing for peer in PEERS if peer.missing],
         "same_top1": right,
         "concurrency": report,
     }
@@ -85,27 +94,27 @@ def _raw(stand: Shop) -> Raw:
     return Raw(bundle / manifest.image.tiers[0].file, np.stack(pixels))
 
 
-def _sides(stand: Shop, stack: ExitStack) -> tuple[Addresses, dict[str, str]]:
-    """Start every side; return where each listens, and how often it finds what the service does."""
+def _sides(stand: Shop, stack: ExitStack) -> tuple[dict[str, Side], dict[str, str]]:
+    """Start every side; return them, and how often each peer finds what the service does."""
     settings, picture = stand.settings, stand.pictures[0]
-    addresses = {SERVICE: stack.enter_context(server(settings))}
-    wanted, answer_bytes = _first_products(addresses[SERVICE], stand.pictures)
+    sides = {SERVICE: stack.enter_context(side(settings))}
+    wanted, answer_bytes = _first_products(sides[SERVICE], stand.pictures)
     right = {}
     for peer in PEERS:
         if peer.missing:
-            print(f"bench: {peer.missing}", file=sys.stderr, flush=True)
+            _say(peer.missing)
             continue
         started = running(peer, settings.data_dir, settings.bundle, answer_bytes, picture)
-        addresses[peer.name] = stack.enter_context(started)
-        found, _ = _first_products(addresses[peer.name], stand.pictures)
+        sides[peer.name] = stack.enter_context(started)
+        found, _ = _first_products(sides[peer.name], stand.pictures)
         same = sum(a == b for a, b in zip(wanted, found, strict=True))
         right[peer.name] = f"{same} of {len(wanted)}"
-    return addresses, right
+    return sides, right
 
 
-def _first_products(address: tuple[str, int], pictures: Sequence[bytes]) -> tuple[list[str], int]:
+def _first_products(side: Side, pictures: Sequence[bytes]) -> tuple[list[str], int]:
     """Return the nearest product of some pictures, and the median length of the answers."""
-    with connect(address) as connection:
+    with connect(side.address) as connection:
         answers = [
             post(connection, with_comment(data, "asked first")) for data in pictures[:_ASKED]
         ]
@@ -113,50 +122,80 @@ def _first_products(address: tuple[str, int], pictures: Sequence[bytes]) -> tupl
     return nearest, int(statistics.median(map(len, answers)))
 
 
-def _rounds(
-    raw: Raw,
-    ways: Sequence[SetUp],
-    load: Client,
-    addresses: Addresses,
-    connections: int,
-    amount: _Amount,
-) -> dict[str, Any]:
-    """Measure every side in turn, in another order each round."""
-    _say(f"{connections} at once")
-    bare: list[float] = []
-    loads: dict[str, list[Load]] = {name: [] for name in addresses}
-    sides = [None, *addresses]
-    for number in range(amount.rounds):
-        turn = number % len(sides)
-        for side in sides[turn:] + sides[:turn]:
-            if side is None:
-                bare.append(max(raw.rate(way, amount.seconds / len(ways)) for way in ways))
-            else:
-                loaded = load.load(addresses[side], connections, amount.seconds, amount.warm_up)
-                loads[side].append(loaded)
-    return {
-        "raw": [round(rate, 1) for rate in bare],
-        **{name: _told(each, bare) for name, each in loads.items()},
-    }
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """Everything that takes turns, and how raw is run."""
+
+    raw: Raw
+    ways: Sequence[SetUp]
+    client: Client
+    sides: Mapping[str, Side]
+    amount: _Amount
+
+    def rounds(self, connections: int) -> dict[str, Any]:
+        """Measure every side in turn, in another order each round."""
+        _say(f"serving, {connections} at once ...")
+        found: dict[str, list[_Phase]] = {name: [] for name in ("raw", *self.sides)}
+        names = list(found)
+        for number in range(self.amount.rounds):
+            turn = number % len(names)
+            for name in names[turn:] + names[:turn]:
+                found[name].append(self._phase(name, connections))
+        bare = found.pop("raw")
+        return {
+            "raw": {
+                "images_per_second": [round(each.load.rate, 1) for each in bare],
+                "processor_ms": _median(each.processor_ms for each in bare),
+            },
+            **{name: _told(phases, bare) for name, phases in found.items()},
+        }
+
+    def _phase(self, name: str, connections: int) -> _Phase:
+        if name == "raw":
+            return max(map(self._raw, self.ways), key=lambda phase: phase.load.rate)
+        side, amount = self.sides[name], self.amount
+        with _processor(lambda: processor_seconds(side.session)) as spent:
+            load = self.client.load(side.address, connections, amount.seconds, amount.warm_up)
+        return _Phase(load, spent[0] / load.rate)
+
+    def _raw(self, way: SetUp) -> _Phase:
+        with _processor(time.process_time) as spent:
+            rate = self.raw.rate(way, self.amount.seconds / len(self.ways))
+        return _Phase(Load(rate, (), 0.0, 0), spent[0] / rate)
 
 
-def _told(loads: Sequence[Load], bare: Sequence[float]) -> dict[str, Any]:
-    ratios = [load.rate / rate for load, rate in zip(loads, bare, strict=True)]
+@contextmanager
+def _processor(read: Callable[[], float]) -> Iterator[list[float]]:
+    """Lend a list that in the end has the processor's milliseconds of a second."""
+    spent: list[float] = []
+    start, before = time.perf_counter(), read()
+    yield spent
+    spent.append(1000 * (read() - before) / (time.perf_counter() - start))
+
+
+def _told(phases: Sequence[_Phase], bare: Sequence[_Phase]) -> dict[str, Any]:
+    loads = [phase.load for phase in phases]
+    ratios = [load.rate / raw.load.rate for load, raw in zip(loads, bare, strict=True)]
     net = [r / (1 - load.client_share) for r, load in zip(ratios, loads, strict=True)]
     whole = [ms for load in loads for ms in load.milliseconds]
     return {
         "answers_per_second": [round(load.rate, 1) for load in loads],
         "ratio_rounds": [round(ratio, 3) for ratio in ratios],
-        "ratio_median": round(statistics.median(ratios), 3),
-        "ratio_net_median": round(statistics.median(net), 3),
+        "ratio_median": _median(ratios),
+        "ratio_net_median": _median(net),
         "p50_ms": [round(load.percentile(50), 2) for load in loads],
         "p99_ms": [round(load.percentile(99), 2) for load in loads],
         "p99_ms_all": round(float(np.percentile(whole, 99)), 2),
         "answers": len(whole),
-        "client_share": round(statistics.median(load.client_share for load in loads), 4),
+        "processor_ms": _median(phase.processor_ms for phase in phases),
+        "client_share": _median(load.client_share for load in loads),
         "answer_bytes": loads[-1].answer_bytes,
     }
 
 
+def _median(values: Iterable[float]) -> float:
+    return round(statistics.median(values), 3)
+
+
 def _say(what: str) -> None:
-    print(f"bench: serving, {what} ...", file=sys.stderr, flush=True)
+    print(f"bench: {what}", file=sys.stderr, flush=True)

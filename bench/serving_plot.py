@@ -54,9 +54,8 @@ def _by_side(concurrency: Mapping[str, Any]) -> dict[str, list[tuple[int, float,
     found: dict[str, list[tuple[int, float, float | None]]] = {}
     for connections, sides in concurrency.items():
         for side, told in sides.items():
-            rounds, p99 = (
-                (told, None) if side == "raw" else (told["answers_per_second"], told["p99_ms_all"])
-            )
+            rounds = told["images_per_second" if side == "raw" else "answers_per_second"]
+            p99 = told.get("p99_ms_all")
             found.setdefault(side, []).append((int(connections), statistics.median(rounds), p99))
     return found
 

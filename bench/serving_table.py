@@ -19,6 +19,7 @@ def serving_figures(report: Mapping[str, Any]) -> list[Figure]:
         for connections, sides in told["concurrency"].items():
             where = f"{model}, {connections} at once"
             rows.append(_over_raw(where, connections, sides[SERVICE], sides["raw"]))
+            rows.append(_processor(where, sides))
             for peer in sides.keys() - {SERVICE, "raw"}:
                 rows += _over_peer(where, connections, sides[SERVICE], peer, sides[peer])
         rows += [Figure(f"peers, {model}", reason) for reason in told["left_out"]]
@@ -35,19 +36,24 @@ def latency_figures(report: Mapping[str, Any]) -> list[Figure]:
 
 
 def _over_raw(
-    where: str, connections: str, service: Mapping[str, Any], raw: Sequence[float]
+    where: str, connections: str, service: Mapping[str, Any], raw: Mapping[str, Any]
 ) -> Figure:
     ratio, net = service["ratio_median"], service["ratio_net_median"]
     measured = (
         f"{ratio:.3f} {spread(service['ratio_rounds'])}; "
         f"{statistics.median(service['answers_per_second']):.1f} over "
-        f"{statistics.median(raw):.1f} /s; {net:.3f} without the client's "
+        f"{statistics.median(raw['images_per_second']):.1f} /s; {net:.3f} without the client's "
         f"{100 * service['client_share']:.1f} % of the cores"
     )
     what = f"answers/s over raw session.run, {where}"
     if connections not in LOADED:
         return Figure(what, measured)
     return Figure(what, measured, f">= {LEAST_OF_RAW}", ratio >= LEAST_OF_RAW)
+
+
+def _processor(where: str, sides: Mapping[str, Any]) -> Figure:
+    told = ", ".join(f"{name} {each['processor_ms']:.2f}" for name, each in sides.items())
+    return Figure(f"processor's ms an answer, {where}", told)
 
 
 def _over_peer(
