@@ -13,17 +13,10 @@ import faiss
 import onnxruntime
 import typer
 
-from bench import latency, reindex, serving
-from bench.plan import Bench, planned
+from bench.plan import planned
 from bench.report import Figure, machine, markdown
 from bench.serving_plot import plot as draw
-from bench.serving_table import latency_figures, serving_figures
-
-BENCHES = {
-    "latency": Bench(latency.measure, latency_figures),
-    "serving": Bench(serving.measure, serving_figures),
-    "reindex": Bench(reindex.measure, reindex.figures),
-}
+from bench.suite import BENCHES
 
 
 def main(

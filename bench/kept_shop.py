@@ -33,7 +33,7 @@ MODELS = ("default", "vit")
 SMALL = Shape(224, width=384, depth=12)
 """Of ViT-S/16."""
 _TINY = Shape(64, width=128, depth=3)
-_PRODUCTS, _FEW = 1000, 60
+_PRODUCTS, _FEW = 1000, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ class Shop:
     settings: Settings
     pictures: list[bytes]
     origin: str
+
+
+def models(plan: Plan) -> tuple[str, ...]:
+    """Return which are measured: MODELS, but of a short run only that which has to be made."""
+    return MODELS[1:] if plan.short else MODELS
 
 
 def shop(plan: Plan, model: str) -> Shop:

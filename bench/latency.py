@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.kept_shop import MODELS, Shop, shop
+from bench.kept_shop import Shop, models, shop
 from bench.plan import Plan
 from bench.query import connect, post, server
 from loadtests.workload import with_comment
@@ -51,7 +51,7 @@ class _Round:
 def measure(plan: Plan) -> dict[str, Any]:
     """Return, by model, times at concurrency 1 and their ratios."""
     amount = _SHORT if plan.short else _FULL
-    return {name: _model(shop(plan, name), amount) for name in MODELS}
+    return {name: _model(shop(plan, name), amount) for name in models(plan)}
 
 
 def _model(stand: Shop, amount: _Amount) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How much a run of the benchmarks measures, and where it keeps what takes long to make."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class Bench:
     """A benchmark, as `python -m bench` runs it."""
 
     measure: Callable[[Plan], dict[str, Any]]
-    figures: Callable[[Mapping[str, Any]], Sequence[Figure]]
+    figures: Callable[[dict[str, Any]], Sequence[Figure]]
 
 
 @contextmanager

@@ -41,7 +41,7 @@ class _Amount:
     sizes: tuple[int, int]
 
 
-_FULL, _SHORT = _Amount(3, 1000, (1000, 8000)), _Amount(1, 60, (60, 120))
+_FULL, _SHORT = _Amount(3, 1000, (1000, 8000)), _Amount(1, 40, (40, 80))
 
 
 def measure(plan: Plan) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from bench.client import Client, Load, client
-from bench.kept_shop import MODELS, Shop, shop
+from bench.kept_shop import Shop, models, shop
 from bench.peers.running import PEERS, running
 from bench.plan import Plan
 from bench.processor import processor_seconds
@@ -66,7 +66,7 @@ _ASKED = 10
 def measure(plan: Plan) -> dict[str, Any]:
     """Return, by model, rates and latencies of every side at every concurrency."""
     amount = _SHORT if plan.short else _FULL
-    return {name: _model(shop(plan, name), amount) for name in MODELS}
+    return {name: _model(shop(plan, name), amount) for name in models(plan)}
 
 
 def _model(stand: Shop, amount: _Amount) -> dict[str, Any]:
