@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo check format test bench bench-cache bench-export bench-index \
+.PHONY: help install install-dev demo check format test bench bench-export bench-index \
         bench-load bench-matching bench-options bench-profile load evaluate faults fuzz schema \
-        gpu-check clean
+        gpu-check gpu-check-by clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from bench import (
+    cache,
+    cache_table,
     decode,
     decode_table,
     latency,
@@ -25,6 +27,12 @@ BENCHES: Mapping[str, Bench] = {
     "decode": Bench(
         lambda plan: decode.measure(1, 2, _BLINK / 10) if plan.short else decode.measure(5, 16),
         decode_table.figures,
+    ),
+    "cache": Bench(
+        lambda plan: cache.measure(
+            cache.Plan(1, _BLINK, redis_seconds=3.0, products=40) if plan.short else cache.Plan()
+        ),
+        cache_table.figures,
     ),
     "overload": Bench(
         lambda plan: overload.measure(
