@@ -26,7 +26,8 @@ from bench.overload_table import figures
 from bench.report import machine, markdown
 from bench.shop import shop_server
 from bench.wire import Client
-from loadtests.asks import upload
+from loadtests.asks import get, upload
+from loadtests.exposition import counter
 from loadtests.stack import Served
 from loadtests.workload import with_comment
 from service.settings import Settings
@@ -51,27 +52,36 @@ class Plan:
 QUICK = Plan(overload=10, capacity=3, normal=5, products=200)
 
 
-def measure(plan: Plan = QUICK, settings: dict[str, object] | None = None) -> dict[str, Any]:
-    """Return what became of the load; `settings` are the service's, by name."""
+def measure(
+    plan: Plan = QUICK, settings: dict[str, object] | None = None, tier: str = "auto"
+) -> dict[str, Any]:
+    """Return what became of the load.
+
+    Args:
+        plan: How much is measured.
+        settings: The service's, by name.
+        tier: What searches ask for; `auto` steps down to the fast tier where that helps.
+    """
     off = {"memory_cache_bytes": 0, "recent_picture_bytes": 0, "compact_rows": 0}
     with tempfile.TemporaryDirectory(prefix="vitrine-overload-") as name:
         folder = Path(name)
         with shop_server(folder, plan.products, {**off, **(settings or {})}) as (served, pictures):
-            report = uvloop.run(_phases(plan, served, pictures))
+            report = uvloop.run(_phases(plan, served, pictures, tier))
     target = getattr(Settings(), "latency_target_seconds", None)
     target = (settings or {}).get("latency_target_seconds", target)
-    return report | {"latency_target_seconds": target, "machine": machine()}
+    return report | {"tier": tier, "latency_target_seconds": target, "machine": machine()}
 
 
-async def _phases(plan: Plan, served: Served, pictures: list[bytes]) -> dict[str, Any]:
+async def _phases(plan: Plan, served: Served, pictures: list[bytes], tier: str) -> dict[str, Any]:
     client = Client(served.address)
-    search = searching(client, pictures)
+    search = searching(client, pictures, tier)
     await closed(search, at_once=max(_AT_ONCE), seconds=plan.capacity)  # warms up
     before = await _capacity(search, plan)
     capacity = before["capacity"]
     low = _NORMAL_SHARE * capacity
     say(f"capacity {capacity:.1f}/s; normal load {low:.1f}/s ...")
     normal = await offer(search, rate=low, seconds=plan.normal)
+    lowered = await _lowered(client)
     async with watching(served.pid, _WATCH_SECONDS) as memory:
         resident = resident_megabytes(served.pid)
         say(f"{_TIMES * capacity:.0f}/s for {plan.overload:g} s ...")
@@ -82,6 +92,7 @@ async def _phases(plan: Plan, served: Served, pictures: list[bytes]) -> dict[str
         # Now nothing more of it comes; what waits is answered while the next ones come.
         after = await offer(search, rate=low, seconds=plan.normal, seed=1)
         overload = await overloading
+    lowered = await _lowered(client) - lowered
     again = await _capacity(search, plan)
     client.close()
     return {
@@ -91,6 +102,7 @@ async def _phases(plan: Plan, served: Served, pictures: list[bytes]) -> dict[str
         "normal": normal.told(),
         "overload": overload.told(),
         "goodput_over_capacity": round(2 * overload.goodput / (capacity + again["capacity"]), 3),
+        "by_the_fast_tier": lowered,
         "recovering": after.told(),
         "recovery_seconds": recovery_seconds(normal, after),
         "memory_mb": {
@@ -102,17 +114,23 @@ async def _phases(plan: Plan, served: Served, pictures: list[bytes]) -> dict[str
     }
 
 
-def searching(client: Client, pictures: list[bytes]) -> Send:
+def searching(client: Client, pictures: list[bytes], tier: str = "auto") -> Send:
     """Return what sends a search by a picture that nobody has sent before."""
-    numbers = count()
+    numbers, fields = count(), {} if tier == "auto" else {"tier": tier}
 
     async def search(_: int) -> int:
         number = next(numbers)
         data = with_comment(pictures[number % len(pictures)], f"picture {number}")
-        answer = await client.ask(upload("", data, {}, lambda _: None).wire())
+        answer = await client.ask(upload("", data, fields, lambda _: None).wire())
         return answer.status
 
     return search
+
+
+async def _lowered(client: Client) -> int:
+    """Return how many answers had a faster tier than was wished for, ever."""
+    metrics = await client.ask(get("", "/metrics", lambda _: None).wire())
+    return counter(metrics.body.decode(), "vitrine_degraded_total", "part").get("tier", 0)
 
 
 async def _capacity(search: Send, plan: Plan) -> dict[str, Any]:
@@ -158,9 +176,11 @@ def main() -> None:
     """Measure, and print JSON, and a table on stderr."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=Plan.overload)
+    parser.add_argument("--tier", default="auto", help="that searches ask for")
     parser.add_argument("--quick", action="store_true", help="a short run: whether it works")
     given = parser.parse_args()
-    report = measure(QUICK if given.quick else Plan(overload=given.seconds))
+    plan = QUICK if given.quick else Plan(overload=given.seconds)
+    report = measure(plan, tier=given.tier)
     print(json.dumps(report, indent=2))
     print(markdown(figures(report)), file=sys.stderr)
 

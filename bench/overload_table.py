@@ -27,6 +27,7 @@ def figures(report: Mapping[str, Any]) -> list[Figure]:
         ),
         _latency(report),
         Figure("answers by status", _counts(overload["statuses"]), "200 and 429", not strange),
+        Figure("answers by the fast tier meanwhile", f"{report['by_the_fast_tier']:,}"),
         Figure(
             "resident memory after over before",
             f"{growth:.3f} ({memory['before']}, peak {memory['peak']}, {memory['after']} MB)",

@@ -23,20 +23,30 @@ _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
 
+_DOORS = ("VITRINE_API_KEYS", "VITRINE_API_KEYS_FILE", "VITRINE_RATE_LIMIT")
+
+
 class LoadTestError(Exception):
     """The load test could not be carried out."""
 
 
 @contextmanager
 def running(
-    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str], log: Path, environment: Mapping[str, str | None] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command from the root of the project, its output in `log`; terminate it at the end."""
+    """Run a command from the root of the project, its output in `log`; terminate it at the end.
+
+    Args:
+        command: What to run.
+        log: Where its output goes.
+        environment: Variables over those of this process; None takes one out.
+    """
+    variables = {**os.environ, **(environment or {})}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **(environment or {})},
+            env={name: value for name, value in variables.items() if value is not None},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -87,12 +97,14 @@ def service(data_dir: Path, log: Path, settings: Mapping[str, object]) -> Iterat
     Args:
         data_dir: Of an index.
         log: Where its output goes.
-        settings: By name without their prefix; they go before those of the environment.
+        settings: By name without their prefix; they go before those of the environment, of which
+            keys and rate limits are left out.
     """
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     chosen = {"data_dir": data_dir, "host": "127.0.0.1", "port": port, **settings}
-    environment = {f"VITRINE_{name.upper()}": str(value) for name, value in chosen.items()}
+    environment: dict[str, str | None] = dict.fromkeys(_DOORS)
+    environment |= {f"VITRINE_{name.upper()}": str(value) for name, value in chosen.items()}
     with running([sys.executable, "-m", "service", "serve"], log, environment) as process:
         wait_until("the service", lambda: _answers_ready(address), process, log)
         yield Served(address, process.pid)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 import redis
-from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.exposition import counter
 from loadtests.shapes import Shape
 
 
@@ -151,8 +151,8 @@ class Summary:
 def summarise(shape: Shape, sure: float, figures: Figures, address: str, redis_url: str) -> Summary:
     """Add the caches' figures to locust's, while the service and Redis still run."""
     metrics = httpx.get(f"{address}/metrics", timeout=5, trust_env=False).text
-    looked_up = _counter(metrics, "vitrine_embedding_cache_total", "result")
-    answered = _counter(metrics, "vitrine_answers_total", "source")
+    looked_up = counter(metrics, "vitrine_embedding_cache_total", "result")
+    answered = counter(metrics, "vitrine_answers_total", "source")
     without_search = sum(count for source, count in answered.items() if source != "search")
     with redis.Redis.from_url(redis_url) as client:
         return Summary(
@@ -163,15 +163,5 @@ def summarise(shape: Shape, sure: float, figures: Figures, address: str, redis_u
             cache_misses=looked_up.get("miss", 0),
             redis_hits=int(client.info("stats")["keyspace_hits"]),
             redis_keys=int(client.dbsize()),
-            degraded=_counter(metrics, "vitrine_degraded_total", "part"),
+            degraded=counter(metrics, "vitrine_degraded_total", "part"),
         )
-
-
-def _counter(metrics: str, name: str, label: str) -> dict[str, int]:
-    """Return a counter's values by one label, from Prometheus's text."""
-    return {
-        sample.labels[label]: int(sample.value)
-        for family in text_string_to_metric_families(metrics)
-        for sample in family.samples
-        if sample.name == name
-    }

@@ -53,6 +53,7 @@ def _report() -> dict[str, Any]:
         "normal": _offered(),
         "overload": _offered(statuses={"200": 900, "429": 4100}),
         "goodput_over_capacity": 0.9,
+        "by_the_fast_tier": 0,
         "recovery_seconds": 2.0,
         "memory_mb": {"before": 100.0, "peak": 120.0, "after": 105.0},
         "latency_target_seconds": 0.5,
