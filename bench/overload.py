@@ -49,6 +49,7 @@ class Plan:
     products: int = 1000
 
 
+FULL = Plan()
 QUICK = Plan(overload=10, capacity=3, normal=5, products=200)
 
 
@@ -175,7 +176,7 @@ def say(what: str) -> None:
 def main() -> None:
     """Measure, and print JSON, and a table on stderr."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=Plan.overload)
+    parser.add_argument("--seconds", type=float, default=FULL.overload)
     parser.add_argument("--tier", default="auto", help="that searches ask for")
     parser.add_argument("--quick", action="store_true", help="a short run: whether it works")
     given = parser.parse_args()

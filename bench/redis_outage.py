@@ -45,6 +45,7 @@ class Plan:
     products: int = 1000
 
 
+FULL = Plan()
 QUICK = Plan(seconds=4, rounds=1, products=200)
 
 
@@ -141,8 +142,8 @@ def figures(report: dict[str, Any]) -> list[Figure]:
 def main() -> None:
     """Measure, and print JSON, and a table on stderr."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=Plan.seconds, help="of a phase")
-    parser.add_argument("--rounds", type=int, default=Plan.rounds)
+    parser.add_argument("--seconds", type=float, default=FULL.seconds, help="of a phase")
+    parser.add_argument("--rounds", type=int, default=FULL.rounds)
     given = parser.parse_args()
     report = measure(Plan(given.seconds, given.rounds))
     print(json.dumps(report, indent=2))

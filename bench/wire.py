@@ -46,7 +46,7 @@ class Client:
             timeout_seconds: Of a whole request; then there is no answer.
         """
         parts = urlsplit(address)
-        self._host, self._port = parts.hostname, parts.port
+        self._host, self._port = parts.hostname or "", parts.port or 80
         self._timeout = timeout_seconds
         self._idle: list[_Connection] = []
         self.opened = 0
