@@ -17,7 +17,7 @@ from bench import (
 )
 from bench.plan import Bench
 
-_BLINK = 0.6
+_BLINK = 0.3
 """Seconds of a phase where only its path counts."""
 
 BENCHES: Mapping[str, Bench] = {
