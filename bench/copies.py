@@ -24,12 +24,12 @@ from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.core.looks import COPY_DIFFERENCE, look
 from service.core.preprocess import decode_for, preprocess
 from service.core.types import Thumbnail, Vectors
+from service.encoders import make_encoder
 from service.pipeline.catalog_labels import first_rows
 from service.pipeline.picture_looks import look_at_all
 from service.pipeline.picture_neighbours import neighbours
 from service.pipeline.same_pictures import PROPOSED
 from service.settings import Settings
-from service.wiring import make_encoder
 
 
 def _saved(kind: str, quality: int, scale: float) -> Callable[[Image.Image], bytes]:

@@ -33,9 +33,10 @@ from service.api.queries import parse_form
 from service.demo.catalog import encode
 from service.demo.products import product
 from service.demo.render import render
+from service.encoders import make_encoder
 from service.pipeline.search import Search
 from service.settings import Settings
-from service.wiring import make_encoder, serving
+from service.wiring import serving
 
 _PICTURES, _BLOCK, _UNCOUNTED = 15, 18, 3
 Call: TypeAlias = Callable[[Case, int], dict[str, float]]

@@ -24,9 +24,10 @@ from bench.report import Figure
 from service.adapters.catalog_sources import open_source
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.core.preprocess import decode_for, preprocess
+from service.encoders import make_encoder
 from service.pipeline.reindex import ReindexOptions
 from service.settings import Settings
-from service.wiring import make_encoder, reindexing
+from service.wiring import reindexing
 
 LEAST_RATIO, MOST_GROWTH = 0.7, 1.1
 _BATCHES = (1, 8, 32)

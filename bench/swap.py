@@ -28,8 +28,8 @@ from service.adapters.snapshots import SnapshotFolder
 from service.demo.catalog import encode
 from service.demo.products import product
 from service.demo.render import render
+from service.encoders import make_encoder
 from service.settings import Settings
-from service.wiring import make_encoder
 
 _PICTURES, _SECONDS, _ROUNDS, _EVERY_SECONDS = 20, 15, 3, 2.0
 

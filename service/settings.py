@@ -63,6 +63,16 @@ class Settings(BaseSettings):
         description="Largest body of `/v1/search:batch` and `/v1/embeddings`, in bytes.",
     )
     max_batch: int = Field(default=16, ge=1, description="Pictures in one encoder run, at most.")
+    best_tier: str | None = Field(
+        default=None,
+        description="Tier that products are embedded with: the bundle's first by default, or a "
+        "variant of it such as `best-int8`.",
+    )
+    fast_tier: str | None = Field(
+        default=None,
+        description="Tier of searches that ask for `fast`, or are lowered; by default the "
+        "cheapest, on the CPU in 8 bits where the bundle has that.",
+    )
     lanes: int = Field(
         default=1,
         ge=1,
@@ -72,6 +82,12 @@ class Settings(BaseSettings):
         default=256,
         ge=1,
         description="Searches and writes at once, waiting ones included; more get a 429.",
+    )
+    latency_target_seconds: float = Field(
+        default=0.5,
+        gt=0,
+        description="How long a search should take: one that would wait longer gets the fast tier, "
+        "one that would wait half as long again a 429.",
     )
     search_threads: int = Field(
         default=32,

@@ -16,13 +16,12 @@ from service.adapters.http_images import HttpImageFetcher
 from service.adapters.index_kinds import check_choice
 from service.adapters.lazy_text import LazyTextEncoder
 from service.adapters.onnx_encoder import OnnxEncoder
-from service.adapters.onnx_text import OnnxTextEncoder
 from service.adapters.run_records import RunFolder
 from service.adapters.snapshots import SnapshotFolder
 from service.adapters.sqlite_events import SqliteEvents
 from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
-from service.api.serving import Serving
+from service.api.serving import Serving, Workers
 from service.caches import Caches, make_caches
 from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, BuildOn, IndexChoice
@@ -30,6 +29,7 @@ from service.core.keys import text_tower_digest
 from service.core.receipts import NoRecords
 from service.core.types import ImageFetcher
 from service.doors import make_url_fetcher
+from service.encoders import make_encoder, make_fast_encoder, make_text_encoder
 from service.pipeline.batching import Batcher
 from service.pipeline.compacting import Compacting, Due
 from service.pipeline.decoding import Decoding
@@ -37,6 +37,7 @@ from service.pipeline.embedder import Embedder, TextSide
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.fetching import Fetching
 from service.pipeline.live_index import LiveIndex
+from service.pipeline.load import Load
 from service.pipeline.looking import Looking
 from service.pipeline.pictures import PictureMaker
 from service.pipeline.recent_pictures import RecentPictures
@@ -57,24 +58,6 @@ def image_limits(settings: Settings) -> ImageLimits:
 def make_decoding(settings: Settings) -> Decoding:
     """Return the turns at decoding that all who decode for requests share."""
     return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
-
-
-def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:
-    """Load the bundle."""
-    return OnnxEncoder(
-        settings.bundle,
-        provider=settings.provider,
-        threads=settings.threads,
-        spinning=spinning,
-        engines=settings.data_dir / "engines",
-    )
-
-
-def make_text_encoder(settings: Settings) -> OnnxTextEncoder:
-    """Load the text side of the bundle."""
-    # So small a graph, of texts in any number, is not worth TensorRT's minutes of compiling.
-    provider = "cuda" if settings.provider == "tensorrt" else settings.provider
-    return OnnxTextEncoder(settings.bundle, provider=provider, threads=settings.threads)
 
 
 def snapshots(settings: Settings) -> SnapshotFolder:
@@ -206,42 +189,52 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
         if fetcher is None and (safe := make_url_fetcher(settings)):
             fetcher = stack.enter_context(safe)
         caches = make_caches(settings, stack)
-        embedder = _embedder(settings, caches, encoder, store, fetcher)
+        # Half a run is no queue, however long it takes.
+        load = Load(few=settings.max_batch // 2)
+        fast = make_fast_encoder(settings, encoder)
+        target = settings.latency_target_seconds
+        tiers = Tiers(encoder, fast, load=load, target_seconds=target)
+        embedder = _embedder(settings, caches, tiers, store, fetcher)
         search = Search(encoder=encoder, embedder=embedder, live=live, store=store)
         # Apart from the threads of the other routes, so that a flood of searches starves none.
-        searchers = ThreadPoolExecutor(settings.search_threads, thread_name_prefix="search")
-        stack.callback(searchers.shutdown)
-        writing = _writing(search, thumbnails, stack)
-        writers = ThreadPoolExecutor(settings.write_threads, thread_name_prefix="write")
-        stack.callback(writers.shutdown)
-        versions = Versions(
-            snapshots(settings), store, live, alone=lambda: writing_to(settings.data_dir)
-        )
+        searchers = _threads(stack, "search", settings.search_threads)
+        some = max(1, settings.search_threads // 4)
+        batchers = _threads(stack, "batch", some)
         yield Serving(
             search=search,
             live=live,
             store=store,
             thumbnails=thumbnails,
             encoder=encoder,
-            searchers=searchers,
-            writing=writing,
-            writers=writers,
-            versions=versions,
+            searchers=Workers(searchers, load),
+            batchers=Workers(batchers, Load(few=some)),
+            writing=_writing(search, thumbnails, stack),
+            writers=_threads(stack, "write", settings.write_threads),
+            versions=Versions(
+                snapshots(settings), store, live, alone=lambda: writing_to(settings.data_dir)
+            ),
             events=store.events(settings.max_events),
             results=ResultCache(caches.results),
             caches=caches.named,
         )
 
 
+def _threads(stack: ExitStack, name: str, count: int | None) -> ThreadPoolExecutor:
+    """Make threads that end with the stack; what they have not begun by then is dropped."""
+    pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+    stack.callback(pool.shutdown, cancel_futures=True)
+    return pool
+
+
 def _embedder(
     settings: Settings,
     caches: Caches,
-    encoder: OnnxEncoder,
+    tiers: Tiers,
     store: SqliteStore,
     fetcher: ImageFetcher | None,
 ) -> Embedder:
     """Build what turns queries into vectors."""
-    manifest = encoder.manifest
+    encoder, manifest = tiers.best, tiers.best.manifest
     tower = text_tower_digest(manifest)
     texts = None
     if tower is not None:
@@ -252,7 +245,7 @@ def _embedder(
     # A quarter of the threads that search, so that slow hosts leave the others to search.
     fetches = max(1, settings.search_threads // 4)
     looking = Looking(
-        tiers=Tiers(encoder),
+        tiers=tiers,
         batcher=Batcher(encoder, max_batch=settings.max_batch, lanes=settings.lanes),
         cache=EmbeddingCache(
             caches.embeddings, encoder.bundle_digest, manifest.dim, manifest.heads
@@ -269,8 +262,7 @@ def _embedder(
 def _writing(search: Search, thumbnails: SqliteThumbnails, stack: ExitStack) -> Writing:
     """Build the write flow out of the parts of the query flow."""
     # As many as decode at once: more would only stand longer in front of queries.
-    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="picture")
-    stack.callback(pool.shutdown)
+    pool = _threads(stack, "picture", os.cpu_count())
     looking = search.embedder.looking
     pictures = PictureMaker(
         encoder=search.encoder,

@@ -1,9 +1,11 @@
-"""The JSON of what an answer says of the query's picture."""
+"""The JSON of what an answer says of the query's picture, and of what looks at it."""
 
 from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
+from service.core.tiers import Role
+from service.core.types import Encoder
 from service.pipeline.detecting import Detected, Narrowing
 
 
@@ -40,3 +42,20 @@ class CategoryOut(BaseModel):
             applied=narrowing.applied,
             reason=narrowing.reason,
         )
+
+
+class TierOut(BaseModel):
+    """One graph of the model; all of them embed into one space."""
+
+    name: str | None = Field(description="As the bundle has it.")
+    precision: str = Field(description="Of its weights: fp32, fp16 or int8.")
+    gflops: float | None = Field(description="Multiply-adds of a picture, in units of 1e9.")
+
+    @classmethod
+    def by_role(cls, tiers: Mapping[Role, Encoder]) -> "dict[str, TierOut]":
+        """Show what `best` and `fast` are."""
+        told = {role: encoder.tier for role, encoder in tiers.items()}
+        return {
+            role: cls(name=tier.name, precision=tier.precision, gflops=tier.gflops)
+            for role, tier in told.items()
+        }

@@ -8,11 +8,11 @@
 What is kept is the JSON; what is of one request alone is put around it on the way out.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from fastapi import Request, Response
 
@@ -20,14 +20,16 @@ from service.api.metrics import Metrics
 from service.api.queries import AskedQuery
 from service.api.schemas import AnswerOut
 from service.api.serving import Serving
+from service.api.working import worked
 from service.core.errors import VitrineError
 from service.core.matching import Match
+from service.core.tiers import Role
 from service.pipeline.flights import Flights
 from service.pipeline.outcome import attempt, succeeded
 from service.pipeline.querying import Picture
 from service.pipeline.results import Moment, Result, ResultKeys, is_fixed
 from service.pipeline.search import Answer
-from service.pipeline.terms import PATIENT, Terms
+from service.pipeline.terms import Terms
 
 _HARMLESS = {"cache"}
 """What may be not working while an answer is no worse for it."""
@@ -41,11 +43,13 @@ class Told:
         result: What it says, as JSON.
         timings: Milliseconds by stage.
         degraded: What was not working.
+        tier: Of the encoder, that looked at the query's pictures just now; None where none did.
     """
 
     result: Result
     timings: Mapping[str, float]
     degraded: Sequence[str]
+    tier: Role | None = None
 
     @property
     def match(self) -> Match | None:
@@ -73,41 +77,37 @@ class Answering:
         self._keys = ResultKeys(serving.search)
         self._flights = Flights[Told]()
 
-    async def answer(self, query: AskedQuery, terms: Terms = PATIENT) -> Told:
-        """Answer one query; raises as `Search.answer`."""
+    async def answer(self, request: Request, query: AskedQuery, terms: Terms) -> Told:
+        """Answer the one query of a request; raises as `Search.answer`."""
         start = time.perf_counter()
         asked = self._asked(query)
         if asked.moment is None:
-            told = await self._led(asked, terms)
+            told = await self._led(request, asked, terms)
         elif (result := self._results.near(asked.key)) is not None:
             told = self._cached(asked, result, start)
         elif (joined := await self._flights.join(asked.key, terms)) is not None:
-            told = replace(joined, timings={"joined": _since(start)})
+            told = replace(joined, timings={"joined": _since(start)}, tier=None)
         else:
-            told = await self._flights.lead(asked.key, lambda: self._led(asked, terms))
+            told = await self._flights.lead(asked.key, lambda: self._led(request, asked, terms))
         self._metrics.count_answer(told)
         return told
 
     async def answers(
-        self, queries: Sequence[AskedQuery], terms: Terms = PATIENT
+        self, request: Request, queries: Sequence[AskedQuery], terms: Terms
     ) -> list[Told | VitrineError]:
-        """Answer several queries together, in order; raises as `Search.answers`."""
+        """Answer the queries of a request together, in order; raises as `Search.answers`."""
         asked = [self._asked(query) for query in queries]
-        outcomes = await self._in_thread(asked, terms, alone=False)
+        find = partial(self._found, asked, alone=False)
+        outcomes = await worked(request, self._serving.batchers, terms, find)
         for outcome in outcomes:
             if isinstance(outcome, Told):
                 self._metrics.count_answer(outcome)
         return outcomes
 
-    async def _led(self, asked: _Asked, terms: Terms) -> Told:
-        (outcome,) = await self._in_thread([asked], terms, alone=True)
+    async def _led(self, request: Request, asked: _Asked, terms: Terms) -> Told:
+        find = partial(self._found, [asked], alone=True)
+        (outcome,) = await worked(request, self._serving.searchers, terms, find)
         return succeeded(outcome)
-
-    async def _in_thread(
-        self, asked: Sequence[_Asked], terms: Terms, *, alone: bool
-    ) -> list[Told | VitrineError]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._serving.searchers, self._found, asked, terms, alone)
 
     def _asked(self, query: AskedQuery) -> _Asked:
         moment = None
@@ -118,7 +118,7 @@ class Answering:
         return _Asked(query, moment, "" if moment is None else self._keys.key(moment, query))
 
     def _found(
-        self, asked: Sequence[_Asked], terms: Terms, alone: bool
+        self, asked: Sequence[_Asked], terms: Terms, *, alone: bool
     ) -> list[Told | VitrineError]:
         """Look for what is kept, of one that is alone further away, and search for the rest."""
         start = time.perf_counter()
@@ -147,7 +147,7 @@ class Answering:
         moment, whole = asked.moment, _HARMLESS.issuperset(answer.degraded)
         if moment and whole and attempt(self._keys.of_moment, answer, moment) is True:
             self._results.set(asked.key, result)
-        return Told(result, answer.timings, answer.degraded)
+        return Told(result, answer.timings, answer.degraded, answer.tier)
 
     def _cached(self, asked: _Asked, result: Result, start: float) -> Told:
         """Tell what is kept; the picture may be named for as long as after a search."""

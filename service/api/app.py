@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from service import __version__
+from service.api.admission import Admit
 from service.api.answering import Answering
 from service.api.auth import Authenticate
 from service.api.batch_routes import BATCH_PATH, make_batch_routes
@@ -11,7 +12,7 @@ from service.api.errors import install_error_handlers
 from service.api.event_routes import EVENTS_PATH, MAX_EVENTS_BYTES, make_event_routes
 from service.api.health import make_health_routes
 from service.api.index_routes import make_index_routes
-from service.api.limits import Admission, BodyLimit
+from service.api.limits import BodyLimit
 from service.api.metrics import Metrics
 from service.api.observe import Observe
 from service.api.openapi import DescribedApp
@@ -32,6 +33,7 @@ def create_app(
     max_image_bytes: int,
     max_batch_bytes: int = 64_000_000,
     max_in_flight: int = 256,
+    latency_target_seconds: float = 0.5,
     keys: Keyring | None = None,
     buckets: Buckets | None = None,
 ) -> FastAPI:
@@ -42,6 +44,7 @@ def create_app(
         max_image_bytes: Of one picture; a body may be as large as that in base64.
         max_batch_bytes: Of a body that brings many queries, or many inputs to embed.
         max_in_flight: Searches and writes at once, waiting ones included.
+        latency_target_seconds: How long a search should take; what would take much more is refused.
         keys: Who may do what; without any, everyone may.
         buckets: How often each key may ask; without, as often as it likes.
     """
@@ -63,20 +66,26 @@ def create_app(
     app.add_middleware(BodyLimit, usual=max_body_bytes, others=others)
     if buckets is not None:
         app.add_middleware(RateLimit, buckets=buckets)
+    app.add_middleware(
+        Admit,
+        serving=serving,
+        max_in_flight=max_in_flight,
+        target_seconds=latency_target_seconds,
+    )
     if keys:
         app.add_middleware(Authenticate, keys=keys)
     app.add_middleware(Observe, metrics=metrics)
     install_error_handlers(app)
-    admission, answering = Admission(max_in_flight), Answering(serving, metrics)
-    search = make_search(answering, admission, max_body_bytes)
+    answering = Answering(serving, metrics)
+    search = make_search(answering, max_body_bytes)
     app.router.routes.append(PlainRoute(SEARCH_PATH, search, max_body_bytes))
     app.include_router(make_search_routes(search, max_body_bytes))
-    app.include_router(make_batch_routes(answering, admission, max_batch_bytes))
-    app.include_router(make_embedding_routes(serving, admission, max_batch_bytes))
+    app.include_router(make_batch_routes(answering, max_batch_bytes))
+    app.include_router(make_embedding_routes(serving, max_batch_bytes))
     # Before the products', whose ids may have slashes.
-    app.include_router(make_similar_routes(answering, admission))
-    app.include_router(make_product_routes(serving, metrics, admission, max_body_bytes))
-    app.include_router(make_event_routes(serving, metrics, admission))
+    app.include_router(make_similar_routes(answering))
+    app.include_router(make_product_routes(serving, metrics, max_body_bytes))
+    app.include_router(make_event_routes(serving, metrics))
     app.include_router(make_picture_routes(serving))
     app.include_router(make_index_routes(serving))
     app.include_router(make_health_routes(serving, metrics))

@@ -13,17 +13,17 @@ from starlette.exceptions import HTTPException
 
 from service.api.answering import Answering, Told, written
 from service.api.batch_schemas import MAX_QUERIES, BatchItem, BatchRequest, BatchResponse
-from service.api.bodies import BATCH_BODY
+from service.api.bodies import BATCH_BODY, TIMEOUT
 from service.api.errors import problem_of
-from service.api.limits import Admission
 from service.api.openapi import problems
 from service.api.queries import AskedQuery, content_type, parse_query, read_json, validated
+from service.api.working import terms_of
 from service.core.errors import VitrineError
 
 BATCH_PATH = "/v1/search:batch"
 
 
-def make_batch_routes(answering: Answering, admission: Admission, max_body_bytes: int) -> APIRouter:
+def make_batch_routes(answering: Answering, max_body_bytes: int) -> APIRouter:
     """Build the route."""
     router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
 
@@ -31,17 +31,16 @@ def make_batch_routes(answering: Answering, admission: Admission, max_body_bytes
         "/search:batch",
         summary=f"Up to {MAX_QUERIES} searches at once",
         response_model=BatchResponse,
-        responses=problems(413, 415, 422, 429, 503),
-        openapi_extra=BATCH_BODY,
+        responses=problems(413, 415, 422, 429, 503, 504),
+        openapi_extra={**BATCH_BODY, **TIMEOUT},
     )
     async def search_batch(request: Request) -> Response:
-        start = time.perf_counter()
-        with admission.admitted():
-            if content_type(request) != "application/json":
-                raise HTTPException(415, "send application/json with `queries`")
-            queries = _parsed(validated(BatchRequest, await read_json(request)).queries)
-            sound = [query for query in queries if isinstance(query, AskedQuery)]
-            found = iter(await answering.answers(sound))
+        start, terms = time.perf_counter(), terms_of(request)
+        if content_type(request) != "application/json":
+            raise HTTPException(415, "send application/json with `queries`")
+        queries = _parsed(validated(BatchRequest, await read_json(request)).queries)
+        sound = [query for query in queries if isinstance(query, AskedQuery)]
+        found = iter(await answering.answers(request, sound, terms))
         items = []
         for query in queries:
             outcome = next(found) if isinstance(query, AskedQuery) else query

@@ -13,6 +13,7 @@ from service.api.event_schemas import EventsRequest
 from service.api.index_schemas import PromoteRequest
 from service.api.search_request import OptionsIn, SearchRequest
 from service.api.source_request import FLAGS, INPUTS, PICTURES
+from service.api.working import MAX_TIMEOUT_MS, TIMEOUT_HEADER
 
 _PICTURE = "/9j/4AAQSkZJRgABAQ..."
 _PICTURE_ID = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
@@ -200,9 +201,21 @@ PROMOTE_BODY: dict[str, Any] = {
         "content": _json(PromoteRequest, third=_example("The third version", version=3)),
     }
 }
+TIMEOUT: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": TIMEOUT_HEADER,
+            "in": "header",
+            "description": "Milliseconds after which the answer is of no use: what is not done by "
+            "then is dropped, and answered as a 504.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT_MS},
+        }
+    ]
+}
 SIMILAR_PARAMETERS: dict[str, Any] = {
     "parameters": [
         {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
         for name, schema in _as_texts(OptionsIn).items()
     ]
+    + TIMEOUT["parameters"]
 }

@@ -6,7 +6,7 @@ body -> groups of lines -> threads of the writes -> lines of status -> spool -> 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -32,19 +32,14 @@ class BulkResponse(Response):
         write: Callable[[Sequence[Line]], bytes],
         writers: Executor,
         max_line_bytes: int,
-        place: ExitStack,
     ) -> None:
-        """Prepare to call `write` in the threads of `writers`, a group of lines at a time.
-
-        `place` is closed when the answer has ended.
-        """
+        """Prepare to call `write` in the threads of `writers`, a group of lines at a time."""
         super().__init__()
         del self.headers["content-length"]
         self._request = request
         self._write = write
         self._writers = writers
         self._max_line_bytes = max_line_bytes
-        self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; where the caller hangs up, its last whole lines may or may not be written."""
@@ -63,7 +58,6 @@ class BulkResponse(Response):
         finally:
             working.cancel()
             spool.close()
-            self._place.close()
 
     async def _work(self, spool: Spool) -> None:
         run = asyncio.get_running_loop().run_in_executor

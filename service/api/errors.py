@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount
 
+from service.api.admission import retry_after
 from service.api.schemas import Problem
 from service.core import errors
 
@@ -50,7 +51,7 @@ STATUS: dict[type[errors.VitrineError], HTTPStatus] = {
     errors.CatalogBusyError: HTTPStatus.CONFLICT,
     errors.CacheError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-_CLIENT_GONE = 499  # As nginx has it: the caller hung up before the body was whole.
+_CLIENT_GONE = 499  # As nginx has it: the caller hung up before it had an answer.
 _RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS: "1", HTTPStatus.SERVICE_UNAVAILABLE: "5"}
 HTTP_CODES = {
     HTTPStatus.NOT_FOUND: "not_found",
@@ -126,17 +127,21 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientDisconnect, _on_client_gone)
+    app.add_exception_handler(errors.AbandonedError, _on_client_gone)
     app.add_exception_handler(Exception, _on_unexpected_error)
 
 
 async def _on_vitrine_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, errors.VitrineError)
     status = STATUS[type(exc)]
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.GATEWAY_TIMEOUT:
         _log.warning(
             "request_failed", code=exc.code, detail=str(exc), request_id=request.state.request_id
         )
-    return problem(request, status, exc.code, public_detail(exc))
+    answer = problem(request, status, exc.code, public_detail(exc))
+    if isinstance(exc, errors.OverloadedError) and hasattr(request.state, "ticket"):
+        answer.headers["Retry-After"] = str(retry_after(request.state.ticket.wait_seconds))
+    return answer
 
 
 async def _on_validation_error(request: Request, exc: Exception) -> JSONResponse:

@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 
 from service.api.bodies import EVENTS_BODY
 from service.api.event_schemas import EVENTS, EventIn, EventsOut
-from service.api.limits import Admission
 from service.api.metrics import Metrics
 from service.api.openapi import problems
 from service.api.queries import content_type, read_value
@@ -24,7 +23,7 @@ EVENTS_PATH = "/v1/events"
 MAX_EVENTS_BYTES = 1_000_000
 
 
-def make_event_routes(serving: Serving, metrics: Metrics, admission: Admission) -> APIRouter:
+def make_event_routes(serving: Serving, metrics: Metrics) -> APIRouter:
     """Build the route."""
     router = APIRouter(prefix="/v1", max_body_size=MAX_EVENTS_BYTES)
 
@@ -35,11 +34,11 @@ def make_event_routes(serving: Serving, metrics: Metrics, admission: Admission) 
         openapi_extra=EVENTS_BODY,
     )
     async def report(request: Request) -> EventsOut:
-        with admission.admitted():
-            if content_type(request) != "application/json":
-                raise HTTPException(415, "send application/json with an event, or a list of them")
-            reported = _parsed(await read_value(request))
-            reporter = getattr(request.state, "key_name", "")
+        if content_type(request) != "application/json":
+            raise HTTPException(415, "send application/json with an event, or a list of them")
+        reported = _parsed(await read_value(request))
+        reporter = getattr(request.state, "key_name", "")
+        with request.state.ticket.working():
             new = await asyncio.get_running_loop().run_in_executor(
                 serving.writers, serving.events.add, [each.event(reporter) for each in reported]
             )

@@ -28,6 +28,7 @@ ANSWER: JsonDict = {
     "total": 1,
     "took_ms": 21.4,
     "timings": {"decode": 3.1, "embed": 16.9, "search": 0.6, "products": 0.4},
+    "tier": "best",
     "degraded": [],
     "facets": {
         "price": {

@@ -21,14 +21,15 @@ def make_health_routes(serving: Serving, metrics: Metrics) -> APIRouter:
 
     @router.get(
         "/readyz",
-        summary="The process answers: a canary is embedded and searched",
+        summary="The process answers: a canary is embedded, by every tier, and searched",
         responses=problems(503),
     )
     def readyz() -> HealthOut:
         snapshot = serving.live.snapshot()
         size = serving.encoder.manifest.preprocess.size
         canary = np.full((1, size, size, 3), 127, dtype=np.uint8)
-        snapshot.index.search(serving.encoder.encode(canary), 1)
+        for encoder in serving.search.embedder.looking.tiers.open.values():
+            snapshot.index.search(encoder.encode(canary), 1)
         return HealthOut(
             status="ready",
             provider=serving.encoder.provider,

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.api.answer_schemas import TierOut
 from service.api.errors import public_detail
 from service.api.serving import Serving
 from service.api.source_request import Whole
@@ -17,6 +18,10 @@ class BundleOut(BaseModel):
     digest: str = Field(description="Of all that changes a vector.")
     dim: int = Field(description="Length of a vector.")
     provider: str = Field(description="Execution provider in use: cpu, cuda, tensorrt or openvino.")
+    tiers: dict[str, TierOut] = Field(
+        description="What `tier` may ask for: `best`, of which all products are, and `fast` where "
+        "the model has a cheaper one."
+    )
 
 
 class IndexOut(BaseModel):
@@ -62,6 +67,7 @@ class IndexOut(BaseModel):
                 digest=encoder.bundle_digest,
                 dim=encoder.manifest.dim,
                 provider=encoder.provider,
+                tiers=TierOut.by_role(serving.search.embedder.looking.tiers.open),
             ),
             problem=public_detail(problem) if problem else None,
         )

@@ -1,37 +1,12 @@
-"""What a process takes on: how large a body, how much at once; more is refused at once."""
+"""How large a body may be; a larger one is refused at once."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.errors import problem
-from service.core.errors import OverloadedError
-
-
-class Admission:
-    """Counts requests from before their body is read; used on the event loop alone."""
-
-    def __init__(self, max_in_flight: int) -> None:
-        self._max_in_flight = max_in_flight
-        self._in_flight = 0
-
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Hold a place.
-
-        Raises:
-            OverloadedError: All places are taken.
-        """
-        if self._in_flight >= self._max_in_flight:
-            raise OverloadedError("the service is at capacity; try again in a moment")
-        self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
 
 
 class BodyLimit:

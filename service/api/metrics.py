@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from service.api.cache_metrics import CacheCollector
 from service.api.serving import Serving
 from service.core.matching import Match
+from service.core.tiers import Role
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -29,6 +30,11 @@ class Answered(Protocol):
     @property
     def degraded(self) -> Sequence[str]:
         """What was not working."""
+        ...
+
+    @property
+    def tier(self) -> Role | None:
+        """Of the encoder, that looked at the query's pictures just now."""
         ...
 
 
@@ -136,6 +142,24 @@ class Metrics:
             name: Gauge(f"vitrine_index_{name}", told, registry=self._registry)
             for name, told in _INDEX.items()
         }
+        self._tiers = cache(
+            Counter(
+                "vitrine_tier_total",
+                "Answers to pictures by the tier that looked at them.",
+                ["tier"],
+                registry=self._registry,
+            ).labels
+        )
+        self._queue_images = Gauge(
+            "vitrine_queue_images",
+            "Pictures that wait for a run of the encoder.",
+            registry=self._registry,
+        )
+        self._wait = Gauge(
+            "vitrine_expected_wait_seconds",
+            "How long one more search would wait; 0 while there is no queue.",
+            registry=self._registry,
+        )
         info = Gauge(
             "vitrine_encoder_info",
             "The encoder in use.",
@@ -160,6 +184,8 @@ class Metrics:
             self._cache("miss" if "embed" in answer.timings else "hit").inc()
         if answer.match:
             self._matches(answer.match).inc()
+        if answer.tier:
+            self._tiers(answer.tier).inc()
         for part in answer.degraded:
             self._degraded(part).inc()
 
@@ -186,4 +212,6 @@ class Metrics:
         }
         for name, value in now.items():
             self._index[name].set(value)
+        self._queue_images.set(self._serving.search.embedder.looking.batcher.waiting)
+        self._wait.set(self._serving.searchers.load.wait_seconds)
         return generate_latest(self._registry)

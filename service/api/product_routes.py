@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import quote
@@ -13,7 +12,6 @@ from service.api.bulk import Bulk
 from service.api.bulk_stream import MEDIA_TYPE, BulkResponse
 from service.api.conditions import etag, expected_revision, unchanged
 from service.api.idempotency import request_key
-from service.api.limits import Admission
 from service.api.metrics import Metrics
 from service.api.openapi import problems
 from service.api.product_body import check_media_type, read_patch, read_put
@@ -36,13 +34,11 @@ BULK_PATH = "/v1/products:bulk"
 _ONE = "/products/{product_id:path}"  # a path, since the ids of a folder of pictures have slashes
 
 
-def make_product_routes(
-    serving: Serving, metrics: Metrics, admission: Admission, max_body_bytes: int
-) -> APIRouter:
+def make_product_routes(serving: Serving, metrics: Metrics, max_body_bytes: int) -> APIRouter:
     """Build the routes of products; a line of a bulk is bounded as a body is, a bulk is not."""
     router = APIRouter(prefix="/v1", tags=["products"])
     router.include_router(_reading(serving))
-    router.include_router(_writing(serving, admission, max_body_bytes))
+    router.include_router(_writing(serving, max_body_bytes))
     bulk = Bulk(serving.writing, metrics, max_body_bytes)
 
     @router.post(
@@ -53,9 +49,7 @@ def make_product_routes(
     )
     async def write_many(request: Request) -> Response:
         check_media_type(request, MEDIA_TYPE, "application/jsonl", "application/ndjson")
-        place = ExitStack()  # which the answer closes: it takes longer than this
-        place.enter_context(admission.admitted())
-        return BulkResponse(request, bulk.write, serving.writers, max_body_bytes, place)
+        return BulkResponse(request, bulk.write, serving.writers, max_body_bytes)
 
     return router
 
@@ -91,12 +85,12 @@ def _reading(serving: Serving) -> APIRouter:
     return router
 
 
-def _writing(serving: Serving, admission: Admission, max_body_bytes: int) -> APIRouter:
+def _writing(serving: Serving, max_body_bytes: int) -> APIRouter:
     router = APIRouter(max_body_size=max_body_bytes)
 
     async def write(request: Request, read: Callable[[bytes], Operation]) -> Response:
-        with admission.admitted():
-            body = await request.body()
+        body = await request.body()
+        with request.state.ticket.working():
             return await asyncio.get_running_loop().run_in_executor(
                 serving.writers, lambda: _answer(serving.writing.one(keyed(request, body, read)))
             )

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 
 from service.api.answering import Answering, respond
-from service.api.bodies import SEARCH_BODY
-from service.api.limits import Admission
+from service.api.bodies import SEARCH_BODY, TIMEOUT
 from service.api.openapi import problems
 from service.api.queries import read_query
 from service.api.schemas import SearchResponse
 from service.api.serving import Serving
+from service.api.working import terms_of
 from service.core.errors import ImageNotFoundError
 
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
@@ -44,15 +44,14 @@ SEARCH_PATH = "/v1/search"
 
 
 def make_search(
-    answering: Answering, admission: Admission, max_body_bytes: int
+    answering: Answering, max_body_bytes: int
 ) -> Callable[[Request], Awaitable[Response]]:
     """Build what answers searches."""
 
     async def search(request: Request) -> Response:
-        start = time.perf_counter()
-        with admission.admitted():
-            query = await read_query(request, max_body_bytes)
-            told = await answering.answer(query)
+        start, terms = time.perf_counter(), terms_of(request)
+        query = await read_query(request, max_body_bytes)
+        told = await answering.answer(request, query, terms)
         return respond(request, told, start)
 
     return search
@@ -67,7 +66,7 @@ def make_search_routes(
         SEARCH_PATH,
         summary="Find the products that look most like a picture, or like what is asked",
         response_model=SearchResponse,
-        responses=problems(400, 404, 413, 415, 422, 429, 503),
-        openapi_extra=SEARCH_BODY,
+        responses=problems(400, 404, 413, 415, 422, 429, 503, 504),
+        openapi_extra={**SEARCH_BODY, **TIMEOUT},
     )(search)
     return router

@@ -184,6 +184,9 @@ class AnswerOut(BaseModel):
         description="What the query's picture shows: at most three labels a head, likeliest first."
     )
     category: CategoryOut | None = Field(description="Where `category: auto` was asked for.")
+    tier: Literal["best", "fast"] | None = Field(
+        description="Of the model, that looked at the query's pictures; null without any."
+    )
     total: int = Field(description="Results in this answer.")
     facets: dict[str, FacetOut] = Field(description="By field, where asked for.")
     explain: ExplainOut | None = Field(description="Where asked for.")
@@ -198,6 +201,7 @@ class AnswerOut(BaseModel):
             match=answer.match,
             detected=DetectedOut.by_head(answer.detected),
             category=CategoryOut.of(answer.narrowing) if answer.narrowing else None,
+            tier=answer.tier,
             total=len(answer.results),
             facets={key: FacetOut.of(facet) for key, facet in answer.facets.items()},
             explain=ExplainOut.of(answer.plan, answer.filter) if explain else None,
@@ -214,7 +218,10 @@ class AnsweredOut(BaseModel):
         description="Milliseconds by stage. Of an answer that was kept `cached` alone, of one that "
         "an equal request was getting `joined` alone."
     )
-    degraded: list[str] = Field(description="What was not working, though the answer is whole.")
+    degraded: list[str] = Field(
+        description="What was not as it should be, though the answer is whole: `cache`, one that "
+        "fails; `tier`, lowered since much is asked."
+    )
 
 
 class SearchResponse(AnswerOut, AnsweredOut):

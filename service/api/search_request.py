@@ -14,6 +14,7 @@ from service.api.source_request import QueriesIn, Whole, alternatives, flag, lis
 from service.core.filter_json import parse_filter
 from service.core.filter_text import parse_filter_text
 from service.core.filters import Filter
+from service.core.tiers import Wanted
 from service.pipeline.querying import Query
 from service.pipeline.search import Ask
 from service.pipeline.selecting import CANDIDATES, SearchOptions
@@ -75,6 +76,11 @@ class OptionsIn(BaseModel):
         description="`auto` searches products of the category that the picture shows alone, where "
         "that is sure and enough of them match; the answer says whether it did.",
     )
+    tier: Wanted = Field(
+        default="auto",
+        description="Which of the model's tiers looks at pictures: `best`, a cheaper one (`fast`), "
+        "or the best as long as that keeps up (`auto`); the answer says which it was.",
+    )
     with_product: _Flag = Field(
         default=True, description="False leaves the fields of the products out."
     )
@@ -91,7 +97,7 @@ class OptionsIn(BaseModel):
             offset=self.offset,
             min_similarity=-math.inf if self.min_similarity is None else self.min_similarity,
         )
-        return Ask(query, self.limit, options, narrows=self.category == "auto")
+        return Ask(query, self.limit, options, self.category == "auto", self.tier)
 
 
 class SearchRequest(OptionsIn, QueriesIn):

@@ -9,6 +9,7 @@ from service.core.events import EventStore
 from service.core.store import ProductStore, ThumbnailStore
 from service.core.types import Encoder
 from service.pipeline.live_index import LiveIndex
+from service.pipeline.load import Load
 from service.pipeline.results import ResultCache
 from service.pipeline.search import Search
 from service.pipeline.versions import Versions
@@ -16,11 +17,20 @@ from service.pipeline.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)
+class Workers:
+    """Threads, and the requests that wait for them."""
+
+    threads: Executor
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
 class Serving:
     """The parts of a serving process.
 
     Attributes:
-        searchers: Threads that searches run in.
+        searchers: What searches run in.
+        batchers: What many searches in one request run in, lest they hold every searcher.
         writers: Threads that writes run in.
         results: Answers given before.
         caches: Every cache of these parts, to tell of.
@@ -31,7 +41,8 @@ class Serving:
     store: ProductStore
     thumbnails: ThumbnailStore
     encoder: Encoder
-    searchers: Executor
+    searchers: Workers
+    batchers: Workers
     writing: Writing
     writers: Executor
     versions: Versions

@@ -10,10 +10,10 @@ from starlette.types import Scope
 
 from service.api.answering import Answering, respond
 from service.api.bodies import SIMILAR_PARAMETERS
-from service.api.limits import Admission
 from service.api.openapi import problems
 from service.api.queries import AskedQuery, parse_options
 from service.api.schemas import SearchResponse
+from service.api.working import terms_of
 from service.pipeline.querying import LikeProduct, Query
 
 
@@ -28,7 +28,7 @@ class _LastSegment(APIRoute):
         return super().matches(scope)
 
 
-def make_similar_routes(answering: Answering, admission: Admission) -> APIRouter:
+def make_similar_routes(answering: Answering) -> APIRouter:
     """Build the route; it goes before that of a product, which would take `/similar` for an id."""
     router = APIRouter(prefix="/v1", route_class=_LastSegment)
 
@@ -36,16 +36,15 @@ def make_similar_routes(answering: Answering, admission: Admission) -> APIRouter
         "/products/{product_id:path}/similar",
         summary="Products that look like one of the catalogue",
         response_model=SearchResponse,
-        responses=problems(404, 422, 429, 503),
+        responses=problems(404, 422, 429, 503, 504),
         openapi_extra=SIMILAR_PARAMETERS,
     )
     async def similar(
         request: Request, product_id: Annotated[str, Path(description="It may have slashes.")]
     ) -> Response:
-        start = time.perf_counter()
+        start, terms = time.perf_counter(), terms_of(request)
         query = AskedQuery.of(parse_options(request), Query.of(LikeProduct(product_id)))
-        with admission.admitted():
-            told = await answering.answer(query)
+        told = await answering.answer(request, query, terms)
         return respond(request, told, start)
 
     return router

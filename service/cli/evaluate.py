@@ -10,8 +10,8 @@ from rich.table import Table
 
 from service.adapters.evaluation_tasks import read_tasks
 from service.cli.options import MOST_NEIGHBOURS, Bundle, console, settings_with
+from service.encoders import make_encoder
 from service.pipeline.evaluate import TaskResult, evaluate_centralized
-from service.wiring import make_encoder
 
 
 def evaluate(

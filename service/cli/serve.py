@@ -75,6 +75,7 @@ def make_app(
         max_image_bytes=settings.max_image_bytes,
         max_batch_bytes=settings.max_batch_bytes,
         max_in_flight=settings.max_in_flight,
+        latency_target_seconds=settings.latency_target_seconds,
         keys=keys,
         buckets=buckets,
     )

@@ -27,6 +27,7 @@ from service.client.answers import (
     Reported,
     Result,
     SearchAnswer,
+    Tier,
 )
 from service.client.clients import AsyncVitrine, Vitrine
 from service.client.errors import (
@@ -76,6 +77,7 @@ __all__ = [
     "Result",
     "SearchAnswer",
     "Source",
+    "Tier",
     "Version",
     "Vitrine",
     "VitrineAnswerError",

@@ -95,6 +95,7 @@ class SearchAnswer:
     total: int
     took_ms: float
     timings: dict[str, float]
+    tier: Literal["best", "fast"] | None
     degraded: tuple[str, ...]
     facets: dict[str, Facet]
     explain: Explanation | None
@@ -152,6 +153,15 @@ class Embeddings:
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """One graph of the model."""
+
+    name: str | None
+    precision: str
+    gflops: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """The model that a process runs."""
 
@@ -160,6 +170,7 @@ class Bundle:
     digest: str
     dim: int
     provider: str
+    tiers: dict[str, Tier]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Options(TypedDict, total=False):
     collapse: float
     group_by: Literal["product"]
     category: Literal["auto"]
+    tier: Literal["auto", "fast", "best"]
     with_product: bool
     explain: bool
 

@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 
 from service.api.app import create_app
 from service.core.preprocess import decode_for, preprocess
+from service.encoders import make_encoder
 from service.settings import DEFAULT_BUNDLE, Settings
-from service.wiring import make_encoder, serving
+from service.wiring import serving
 from support.asking import post
 from support.live_server import PRODUCTS, Server, Shop, vitrine_here
 from support.live_server import serving as served

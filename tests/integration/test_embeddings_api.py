@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 from service.adapters.onnx_text import OnnxTextEncoder
 from service.api.app import create_app
 from service.core.preprocess import decode_for, preprocess
+from service.encoders import make_encoder
 from service.settings import DEFAULT_BUNDLE, Settings
-from service.wiring import make_encoder, serving
+from service.wiring import serving
 from support.asking import base64_of
 from support.live_server import Server, Shop
 from support.product_bundle import product_bundle

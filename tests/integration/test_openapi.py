@@ -75,7 +75,7 @@ def test_every_route_says_what_it_does_and_how_it_fails(described: dict[str, Any
 def test_the_statuses_of_a_search_are_documented(described: dict[str, Any]):
     responses = described["paths"]["/v1/search"]["post"]["responses"]
 
-    statuses = (200, 400, 401, 403, 404, 413, 415, 422, 429, 503)
+    statuses = (200, 400, 401, 403, 404, 413, 415, 422, 429, 503, 504)
     assert responses.keys() == {*map(str, statuses), "default"}
 
 
@@ -126,7 +126,8 @@ def test_similar_products_take_the_options_of_a_search(described: dict[str, Any]
     parameters = described["paths"]["/v1/products/{product_id}/similar"]["get"]["parameters"]
     names = {parameter["name"]: parameter["in"] for parameter in parameters}
 
-    assert names == {"product_id": "path", **dict.fromkeys(OptionsIn.model_fields, "query")}
+    options = dict.fromkeys(OptionsIn.model_fields, "query")
+    assert names == {"product_id": "path", **options, "X-Timeout-Ms": "header"}
     assert all(parameter["description"] for parameter in parameters)
 
 

@@ -43,6 +43,7 @@ ANSWERS = {
     client.Reported: event_schemas.EventsOut,
     client.Result: schemas.ResultOut,
     client.SearchAnswer: schemas.SearchResponse,
+    client.Tier: answer_schemas.TierOut,
     Products: schemas.ProductsOut,
 }
 IGNORED = {"updated_at", "id"}

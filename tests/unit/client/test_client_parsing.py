@@ -12,7 +12,7 @@ from service.client.parsing import parsed
 from service.client.requests import index
 from service.client.sending import Manner
 
-BUNDLE = {"name": "a", "version": "1", "digest": "d", "dim": 8, "provider": "cpu"}
+BUNDLE = {"name": "a", "version": "1", "digest": "d", "dim": 8, "provider": "cpu", "tiers": {}}
 
 
 def test_what_a_newer_service_adds_is_passed_over() -> None:
