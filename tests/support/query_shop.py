@@ -1,7 +1,7 @@
 """A small shop of fakes, indexed by the real catalogue flow, and a search over it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -68,6 +68,12 @@ class Shop:
     recent: FakeCache
     words: FakeWords
     links: FakeFetcher
+
+    def replace_tiers(self, tiers: Tiers) -> None:
+        """Let others look at query pictures."""
+        embedder = self.search.embedder
+        looking = replace(embedder.looking, tiers=tiers)
+        self.search = replace(self.search, embedder=replace(embedder, looking=looking))
 
     def index(self, catalog: dict[str, list[int]]) -> None:
         """Reindex a catalogue of product -> seeds of its pictures, dropping all others."""
