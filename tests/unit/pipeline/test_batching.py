@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event, Semaphore, get_ident
+from threading import Event, get_ident
 
 import numpy as np
 import pytest
@@ -19,29 +19,8 @@ from service.core.types import Pixels, Seen, Vectors
 from service.pipeline.batching import Batcher
 from service.pipeline.terms import BULK, PATIENT, Terms
 from support.fakes import FakeEncoder
+from support.gated import BAD, PATIENCE_SECONDS, GatedEncoder
 from support.live_server import eventually
-
-PATIENCE_SECONDS = 20  # no test waits this long unless it fails
-BAD = 255
-
-
-class GatedEncoder(FakeEncoder):
-    """Says when a run begins, and finishes none before it is let; fails on white pictures."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begun = Semaphore(0)
-        self.let = Semaphore(0)
-        self.threads: list[int] = []
-
-    def encode(self, images: Pixels) -> Vectors:
-        self.threads.append(get_ident())
-        self.begun.release()
-        assert self.let.acquire(timeout=PATIENCE_SECONDS)
-        vectors = super().encode(images)
-        if (images.min(axis=(1, 2, 3)) == BAD).any():
-            raise RuntimeError("cannot look at white")
-        return vectors
 
 
 class Callers:
@@ -70,15 +49,12 @@ class Callers:
     def runs(self) -> int:
         return len(self.encoder.threads) + len(self.other.threads)
 
-    def wait_until_busy(self) -> None:
-        assert self.encoder.begun.acquire(timeout=PATIENCE_SECONDS)
-
     def wait_until_queued(self, count: int) -> None:
         eventually(lambda: self.batcher.waiting == count)
 
     def let_all(self) -> None:
-        self.encoder.let.release(1000)
-        self.other.let.release(1000)
+        self.encoder.let_all()
+        self.other.let_all()
 
 
 @contextmanager
@@ -117,7 +93,7 @@ def test_an_idle_encoder_takes_a_picture_at_once_in_its_callers_thread() -> None
 def test_a_busy_encoder_takes_all_that_waits_up_to_max_batch() -> None:
     with callers(max_batch=4) as group:
         futures = [group.call(0)]
-        group.wait_until_busy()
+        group.encoder.wait_until_busy()
         futures += [group.call(i) for i in range(1, 8)]
         group.wait_until_queued(7)
         group.encoder.let.release(10)
@@ -131,7 +107,7 @@ def test_the_encoder_is_idle_again_once_everyone_was_served() -> None:
     with callers() as group:
         for seed in range(3):
             future = group.call(seed)
-            group.wait_until_busy()
+            group.encoder.wait_until_busy()
             group.encoder.let.release()
             future.result(PATIENCE_SECONDS)
     assert group.encoder.batches == [1, 1, 1]
@@ -184,7 +160,7 @@ def test_pictures_that_come_together_are_run_together_as_far_as_a_run_holds() ->
 def test_one_picture_waits_for_one_run_of_many_and_shares_the_next() -> None:
     with callers(max_batch=16) as group:
         many = group.see(*range(64))
-        group.wait_until_busy()
+        group.encoder.wait_until_busy()
         single = group.see(100)
         group.encoder.let.release(2)
         holds(single.result(PATIENCE_SECONDS), 100)
@@ -197,7 +173,7 @@ def test_one_picture_waits_for_one_run_of_many_and_shares_the_next() -> None:
 def test_callers_with_many_take_turns() -> None:
     with callers(max_batch=4) as group:
         first = group.see(0)
-        group.wait_until_busy()
+        group.encoder.wait_until_busy()
         jobs = [group.see(*range(10 * n, 10 * n + 6)) for n in (1, 2, 3)]
         ends: list[int] = []
         for number, job in enumerate(jobs):
@@ -212,7 +188,7 @@ def test_callers_with_many_take_turns() -> None:
 def test_a_run_is_of_one_tier_and_the_order_is_that_of_arrival() -> None:
     with callers() as group:
         first = group.see(0)
-        group.wait_until_busy()
+        group.encoder.wait_until_busy()
         dear, cheap = [], []
         for seed in range(1, 4):
             cheap.append(group.see(seed, encoder=group.other))
@@ -233,7 +209,7 @@ def test_bulk_gives_way_and_does_not_starve() -> None:
     order: list[str] = []
     with callers(max_batch=1) as group:
         first = group.see(0)
-        group.wait_until_busy()
+        group.encoder.wait_until_busy()
         for name, terms in [("bulk", BULK), *[("query", PATIENT)] * 8]:
             job = group.see(1, terms=terms)
             job.add_done_callback(lambda _, name=name: order.append(name))
@@ -251,7 +227,7 @@ def test_what_nobody_waits_for_any_more_is_not_encoded(urgency: str) -> None:
     gone = Event()
     with callers() as group:
         first = group.see(0)
-        group.wait_until_busy()
+        group.encoder.wait_until_busy()
         left = group.see(1, terms=Terms(gone=gone, urgency=urgency))
         late = group.see(2, terms=Terms(deadline=time.monotonic() + 0.01, urgency=urgency))
         with pytest.raises(DeadlineExceededError):  # while the encoder is still busy
@@ -277,7 +253,7 @@ def test_many_of_one_caller_are_broken_off_between_runs() -> None:
     gone = Event()
     with callers(max_batch=4) as group:
         many = group.see(*range(12), terms=Terms(gone=gone))
-        group.wait_until_busy()
+        group.encoder.wait_until_busy()
         gone.set()
         group.let_all()
         with pytest.raises(AbandonedError):
@@ -291,8 +267,8 @@ def test_with_two_lanes_two_run_at_once_each_in_its_callers_thread() -> None:
 
     with callers(lanes=2) as group:
         futures = [group._pool.submit(seeing, group.batcher, seed) for seed in range(2)]
-        group.wait_until_busy()
-        group.wait_until_busy()
+        group.encoder.wait_until_busy()
+        group.encoder.wait_until_busy()
         waiting = [group.see(seed) for seed in range(2, 5)]
         group.let_all()
         own = {future.result(PATIENCE_SECONDS)[0] for future in futures}
@@ -306,8 +282,8 @@ def test_with_two_lanes_two_run_at_once_each_in_its_callers_thread() -> None:
 def test_with_two_lanes_what_one_caller_brings_is_for_both() -> None:
     with callers(max_batch=8, lanes=2) as group:
         many = group.see(*range(12))
-        group.wait_until_busy()
-        group.wait_until_busy()  # while the first run goes on
+        group.encoder.wait_until_busy()
+        group.encoder.wait_until_busy()  # while the first run goes on
         group.let_all()
         holds(many.result(PATIENCE_SECONDS), *range(12))
     assert group.encoder.batches == [4, 4, 4]
