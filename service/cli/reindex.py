@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -21,6 +22,7 @@ from service.adapters.catalog_cells import moment
 from service.adapters.catalog_columns import parse_mapping
 from service.adapters.catalog_formats import CatalogFormat
 from service.adapters.catalog_sources import open_source
+from service.adapters.priority import giving_way
 from service.adapters.run_records import as_json as report_as_json
 from service.cli.options import (
     MOST_NEIGHBOURS,
@@ -105,6 +107,10 @@ def reindex(
     min_coverage: MinCoverage = "50%",
     golden: Golden = None,
     min_golden: MinGolden = "95%",
+    gives_way: Annotated[
+        bool,
+        typer.Option("--yield/--no-yield", help="Let searches on this machine go first."),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
 ) -> None:
     """Bring the index up to the catalogue: only pictures never seen before are embedded."""
@@ -121,7 +127,8 @@ def reindex(
     )
     catalog = open_source(source, columns=parse_mapping(columns or []), layout=layout)
     try:
-        report = run_reindex(settings, catalog, options)
+        with giving_way() if gives_way else nullcontext():
+            report = run_reindex(settings, catalog, options)
     except ReindexFailedError as exc:
         _show_failures(exc.failures)
         _refuse(str(exc))

@@ -35,7 +35,16 @@ def pictures(catalog: Path) -> list[bytes]:
 
 def command(catalog: Path, data_dir: Path, *options: str) -> list[str]:
     vitrine = [sys.executable, "-W", "error", "-m", "service"]
-    return [*vitrine, "reindex", str(catalog), "--data-dir", str(data_dir), "--json", *options]
+    return [
+        *vitrine,
+        "reindex",
+        str(catalog),
+        "--data-dir",
+        str(data_dir),
+        "--json",
+        "--no-yield",
+        *options,
+    ]
 
 
 @contextmanager
