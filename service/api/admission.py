@@ -3,7 +3,8 @@
     request -> a place? a short enough wait? -> app, with a Ticket | 429, and when to come back
 
 A refusal has to cost next to nothing, or a flood of them takes what it is to protect: it is made
-of a few bytes here, before any routing, and its connection is kept unless much is left to be read.
+of a few bytes here, before any routing. Its connection is kept, and what is left of the body read
+and thrown away: a caller that is still sending would find it closed, and not be told why.
 """
 
 import json
@@ -22,8 +23,6 @@ _WAIT = 1.5
 _PATIENCE = 20.0
 """Likewise of many queries in one request, whose caller expects to wait."""
 _LONGEST_SECONDS = 60
-_READ_ON_BYTES = 1_000_000
-"""Up to so much of a refused body is read and thrown away: cheaper than another connection."""
 _BULK, _ONE, _SIMILAR = "/v1/products:bulk", "/v1/products/{product_id}", "/similar"
 
 
@@ -129,18 +128,12 @@ async def _refuse(scope: Scope, send: Send, wait_seconds: float) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"retry-after", str(seconds).encode()),
     ]
-    if _leaves_much(scope):
+    if _without_end(scope):
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status.value, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _leaves_much(scope: Scope) -> bool:
-    """Whether more is left unread of a request than is worth reading, or nobody knows how much."""
-    length = b"0"
-    for name, value in scope["headers"]:
-        if name in (b"transfer-encoding", b"expect"):
-            return True
-        if name == b"content-length":
-            length = value
-    return not length.isdigit() or int(length) > _READ_ON_BYTES
+def _without_end(scope: Scope) -> bool:
+    """Whether nobody knows how much of a request is left unread, or whether it is ever sent."""
+    return any(name in (b"transfer-encoding", b"expect") for name, _ in scope["headers"])
