@@ -54,7 +54,7 @@ class SqliteView:
 
     def without_vectors(self, bundle_digest: str) -> list[StoredProduct]:
         """Return the products of which no picture has a vector by this bundle, oldest first."""
-        pictures = "SELECT 1 FROM product_images JOIN embeddings USING (image_id)"
+        pictures = "SELECT 1 FROM product_images CROSS JOIN embeddings USING (image_id)"
         lacking = f"NOT EXISTS ({pictures} WHERE product_id = id AND bundle = {BUNDLE})"
         found = stored_products(self._db, f"WHERE {lacking} ORDER BY number", (bundle_digest,))
         return list(found.values())
@@ -82,8 +82,9 @@ class SqliteView:
 
     def _live(self, ids: list[str], bundle_digest: str, dim: int) -> dict[str, LiveProduct]:
         query = (
+            # CROSS: SQLite, left to choose, may begin with every embedding of the bundle.
             "SELECT product_id, image_id, vector FROM product_images"
-            f" JOIN embeddings USING (image_id) WHERE product_id IN {LISTED}"
+            f" CROSS JOIN embeddings USING (image_id) WHERE product_id IN {LISTED}"
             f" AND bundle = {BUNDLE} ORDER BY product_id, position, number"
         )
         images: dict[str, list[tuple[str, bytes]]] = {}
