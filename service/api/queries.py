@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from service.api.forms import Upload, read_form
 from service.api.search_request import OptionsIn, SearchRequest
 from service.api.source_request import TEXTS
 from service.core.errors import InvalidQueryError
@@ -58,8 +58,7 @@ async def read_query(request: Request, max_part_bytes: int) -> AskedQuery:
     if kind == "application/json":
         return parse_query(await read_json(request))
     if kind == "multipart/form-data":
-        async with request.form(max_part_size=max_part_bytes) as form:
-            return await _from_form(_once_each(form.multi_items()))
+        return _from_form(_once_each(await read_form(request, max_part_bytes)))
     raise HTTPException(415, "send multipart/form-data with a `file`, or application/json")
 
 
@@ -144,14 +143,14 @@ def _once_each(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-async def _from_form(form: dict[str, Any]) -> AskedQuery:
+def _from_form(form: dict[str, Any]) -> AskedQuery:
     if unknown := sorted(form.keys() - _FIELDS):
         raise InvalidQueryError(
             f"unknown field {', '.join(unknown)}; known are {', '.join(sorted(_FIELDS))}"
         )
     upload = form.pop("file", None)
-    if upload is not None and not isinstance(upload, UploadFile):
+    if upload is not None and not isinstance(upload, Upload):
         raise InvalidQueryError(
             "`file` must be a file, sent with a filename (curl: -F file=@photo.jpg)"
         )
-    return parse_form(form, None if upload is None else await upload.read())
+    return parse_form(form, None if upload is None else upload.data)
