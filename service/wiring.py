@@ -41,6 +41,7 @@ from service.pipeline.load import Load
 from service.pipeline.looking import Looking
 from service.pipeline.pictures import PictureMaker
 from service.pipeline.recent_pictures import RecentPictures
+from service.pipeline.refused_pictures import RefusedPictures
 from service.pipeline.reindex import Reindex
 from service.pipeline.results import ResultCache
 from service.pipeline.search import Search
@@ -255,6 +256,7 @@ def _embedder(
         limits=image_limits(settings),
         decoding=make_decoding(settings),
         fetcher=None if fetcher is None else Fetching(fetcher, fetches),
+        refused=RefusedPictures(caches.refused),
     )
     return Embedder(looking=looking, products=store, texts=texts)
 

@@ -11,6 +11,7 @@ from service.api.serving import Serving
 from service.core.matching import Match
 from service.core.tiers import Role
 
+_LOOKED = {"embed", "cached", "joined"}
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
@@ -180,7 +181,7 @@ class Metrics:
             self._stages(stage).observe(milliseconds / 1000)
         source = source_of(answer.timings)
         self._answers(source).inc()
-        if source == "search" and ("embed" in answer.timings or "cached" in answer.timings):
+        if source == "search" and not _LOOKED.isdisjoint(answer.timings):
             self._cache("miss" if "embed" in answer.timings else "hit").inc()
         if answer.match:
             self._matches(answer.match).inc()

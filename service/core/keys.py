@@ -75,3 +75,8 @@ def picture_key(image_id: str) -> str:
 def result_key(digest: str) -> str:
     """Return the cache key of an answer, by the digest of all that it depends on."""
     return f"vitrine:r1:{digest}"
+
+
+def refused_key(crop: str) -> str:
+    """Return the key under which it is kept why a picture, or a part of it, cannot be decoded."""
+    return f"vitrine:n1:{crop}"

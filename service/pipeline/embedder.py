@@ -109,7 +109,7 @@ class Embedder:
             )
             return dict.fromkeys(words, error)
         keys = [hashlib.sha256(each.text.encode()).hexdigest() for each in words]
-        found = [self.texts.cache.get(key) for key in keys]
+        found = self.texts.cache.get_many([(key, "") for key in keys])
         new = [place for place, seen in enumerate(found) if seen is None]
         if new:
             vectors = self.texts.encoder.encode([words[place].text for place in new])

@@ -12,11 +12,9 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from service.core.errors import AbandonedError, DeadlineExceededError
+from service.pipeline.shared_work import OWN
 from service.pipeline.terms import PATIENT, Terms
 
-_OWN = (AbandonedError, DeadlineExceededError)
-"""What fails a caller alone."""
 _T = TypeVar("_T")
 
 
@@ -54,7 +52,7 @@ class Flights(Generic[_T]):
         try:
             landed = await call()
         except Exception as exc:
-            landed = None if isinstance(exc, _OWN) else exc
+            landed = None if isinstance(exc, OWN) else exc
             raise
         finally:
             del self._flights[key]

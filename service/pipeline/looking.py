@@ -1,32 +1,37 @@
 """Pictures to what the encoder makes of them, each looked at once.
 
-    bytes | id of a query picture | URL -> bytes -> kept for the next call
-        -> cached? | decode -> box -> preprocess -> one run of the batcher for all -> cached
+    bytes | id of a query picture | URL -> bytes
+        -> another request is at it? wait for that : cached? | refused before?
+        -> decode -> box -> preprocess -> one run of the batcher for all -> cached
+    bytes -> kept for the next call
 
 The id of a picture of the catalogue gives its stored vector, which has no heads.
 """
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from service.core.errors import ImageNotFoundError, InvalidQueryError, VitrineError
+from service.core.crop import Box
+from service.core.errors import InvalidImageError, VitrineError
 from service.core.image import ImageLimits
 from service.core.keys import crop_id, image_digest
 from service.core.preprocess import decode_for, preprocess
 from service.core.tiers import Role
 from service.core.types import Encoder, ImageFetcher, Pixels, Seen, StoredVectors
+from service.pipeline.at_once import at_once
 from service.pipeline.batching import Batcher
 from service.pipeline.clock import Clock
 from service.pipeline.decoding import Decoding
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.fetching import TOGETHER_SECONDS, Together
 from service.pipeline.outcome import attempt
+from service.pipeline.picture_sources import catalogued, fetched
 from service.pipeline.querying import AnyPicture, KnownPicture, LinkedPicture, Source
-from service.pipeline.recent_pictures import KEPT_SECONDS, RecentPictures
+from service.pipeline.recent_pictures import RecentPictures
+from service.pipeline.refused_pictures import RefusedPictures
+from service.pipeline.shared_work import SharedWork
 from service.pipeline.terms import PATIENT, Terms
 from service.pipeline.tiering import Pick, Tiers
 
@@ -37,22 +42,24 @@ class Look:
 
     Attributes:
         tier: Which of the encoder's tiers did; None where it was none of them.
-        cached: Whether that was done before.
     """
 
     image_id: str
     seen: Seen
     tier: Role | None = None
-    cached: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A picture that the encoder has yet to see; `key` is that of its part in the box."""
+class _Part:
+    """The bytes of a picture, and what of it is asked for; `key` is that of its part in the box."""
 
     image_id: str
-    key: str
-    pixels: Pixels
+    data: bytes
+    box: Box | None
+
+    @property
+    def key(self) -> str:
+        return crop_id(self.image_id, self.box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class Looking:
         decoding: Turns at decoding, shared with the writes.
         fetcher: Gets pictures behind URLs; None refuses them.
         fetch_seconds: That those of one call to `look` may take, all of them.
+        refused: Pictures that cannot be decoded.
+        work: What requests are looking at now.
     """
 
     tiers: Tiers
@@ -91,6 +100,8 @@ class Looking:
     decoding: Decoding = field(default_factory=Decoding)
     fetcher: ImageFetcher | None = None
     fetch_seconds: float = TOGETHER_SECONDS
+    refused: RefusedPictures = field(default_factory=RefusedPictures)
+    work: SharedWork[Look] = field(default_factory=SharedWork)
 
     @property
     def encoder(self) -> Encoder:
@@ -108,94 +119,113 @@ class Looking:
         """
         fetcher = None if self.fetcher is None else Together(self.fetcher, self.fetch_seconds)
         looking = _Terms(terms, self.tiers.pick(terms.tier), fetcher)
-        prepared = dict(zip(pictures, self._prepared(pictures, clock, looking), strict=True))
-        waiting = {p.key: p for p in prepared.values() if isinstance(p, _Waiting)}
-        seen: dict[str, Seen | VitrineError] = {}
-        maker = looking.maker
-        if waiting:
-            with clock.stage("embed"):
-                pixels = np.stack([each.pixels for each in waiting.values()])
-                seen = dict(
-                    zip(waiting, self.batcher.see(pixels, maker.encoder, terms), strict=True)
-                )
-        for key, each in seen.items():
-            if isinstance(each, Seen):
-                self.cache.set(key, each, maker.key)
+        found = dict(zip(pictures, self._all_got(pictures, clock, looking), strict=True))
+        looks: dict[str, Look | VitrineError] = {}
+        parts = {part.key: part for part in found.values() if isinstance(part, _Part)}
+        while parts:  # again where whoever was at a picture failed alone
+            looks |= self._looked(parts, clock, looking)
+            parts = {key: part for key, part in parts.items() if key not in looks}
         return {
-            picture: _look(found.image_id, seen[found.key], maker.role)
-            if isinstance(found, _Waiting)
-            else found
-            for picture, found in prepared.items()
+            picture: looks[part.key] if isinstance(part, _Part) else part
+            for picture, part in found.items()
         }
 
-    def _prepared(
+    def _all_got(
         self, pictures: Sequence[AnyPicture], clock: Clock, looking: "_Terms"
-    ) -> list[Look | _Waiting | VitrineError]:
-        if len(pictures) <= 1:
-            return [attempt(self._prepare, each, clock, looking) for each in pictures]
-        with clock.stage("decode"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(
-                pool.map(lambda each: attempt(self._prepare, each, Clock(), looking), pictures)
-            )
+    ) -> list[Look | _Part | VitrineError]:
+        def got(picture: AnyPicture, clock: Clock) -> Look | _Part:
+            return self._got(picture, clock, looking)
 
-    def _prepare(self, picture: AnyPicture, clock: Clock, looking: "_Terms") -> Look | _Waiting:
+        if any(isinstance(picture, LinkedPicture) for picture in pictures):
+            return at_once("fetch", got, pictures, clock)
+        return [attempt(got, picture, clock) for picture in pictures]
+
+    def _got(self, picture: AnyPicture, clock: Clock, looking: "_Terms") -> Look | _Part:
         looking.terms.check()
         if isinstance(picture, KnownPicture):
             data = self.recent.find(picture.image_id)
             if data is None:
-                return self._catalogued(picture, clock)
-        elif isinstance(picture, LinkedPicture):
+                with clock.stage("lookup"):
+                    seen = catalogued(picture, self.stored, self.encoder.bundle_digest)
+                return Look(picture.image_id, seen, "best")
+            return _Part(picture.image_id, data, picture.box)
+        if isinstance(picture, LinkedPicture):
             with clock.stage("fetch"):
-                data = _fetched(picture.url, looking.fetcher)
-        else:
-            data = picture.data
-        image_id = image_digest(data)
-        key = crop_id(image_id, picture.box)
+                data = fetched(picture.url, looking.fetcher)
+            return _Part(image_digest(data), data, picture.box)
+        return _Part(picture.image_id, picture.data, picture.box)
+
+    def _looked(
+        self, parts: Mapping[str, _Part], clock: Clock, looking: "_Terms"
+    ) -> dict[str, Look | VitrineError]:
+        """Look at those that nobody is at, and then wait for the others."""
+        keys = {f"{key}:{looking.maker.key}": part for key, part in parts.items()}
+        others = self.work.claim(list(keys))
+        own = {key: part for key, part in keys.items() if key not in others}
+        looks: dict[str, Look | VitrineError] = {}
+        try:
+            looks = self._led(list(own.values()), clock, looking)
+        finally:
+            for key, part in own.items():
+                self.work.land(key, looks.get(part.key))
+        for key, work in others.items():
+            with clock.stage("joined"):
+                look = self.work.wait(work, looking.terms)
+            if look is not None:
+                looks[keys[key].key] = look
+        return looks
+
+    def _led(
+        self, parts: Sequence[_Part], clock: Clock, looking: "_Terms"
+    ) -> dict[str, Look | VitrineError]:
+        """Find what is cached, and look at the rest in one run."""
+        if not parts:
+            return {}
         with clock.stage("cached"):
-            look = self._known(image_id, key, looking.picks)
-        if look is not None:
-            self.recent.keep(image_id, data)
-            return look
-        del clock.milliseconds["cached"]
-        with clock.stage("decode"), self.decoding.turn(looking.terms):
-            spec = self.encoder.manifest.preprocess
-            pixels = preprocess(spec, decode_for(spec, data, self.limits, picture.box))
-        self.recent.keep(image_id, data)
-        return _Waiting(image_id, key, pixels)
+            looks: dict[str, Look | VitrineError] = dict(self._known(parts, looking.picks))
+        new = [part for part in parts if part.key not in looks]
+        if new:
+            del clock.milliseconds["cached"]
 
-    def _known(self, image_id: str, key: str, picks: Sequence[Pick]) -> Look | None:
-        for pick in picks:
-            if (seen := self.cache.get(key, pick.key)) is not None:
-                return Look(image_id, seen, pick.role)
-        return None
+        def decode(part: _Part, clock: Clock) -> Pixels:
+            return self._decoded(part, clock, looking.terms)
 
-    def _catalogued(self, picture: KnownPicture, clock: Clock) -> Look:
-        """Raises ImageNotFoundError, or InvalidQueryError where a box needs the bytes."""
-        image_id, digest = picture.image_id, self.encoder.bundle_digest
-        with clock.stage("lookup"):
-            vector = self.stored.vectors([image_id], digest).get(image_id)
-        if vector is None:
-            raise ImageNotFoundError(
-                f"no picture {image_id[:80]!r}: query pictures are kept for "
-                f"{KEPT_SECONDS // 60} minutes, and it is none of the catalogue; send it again"
-            )
-        if picture.box:
-            raise InvalidQueryError(
-                f"picture {image_id!r} is of the catalogue, which keeps no original to cut a box "
-                "from: send the picture itself"
-            )
-        return Look(image_id, Seen(vector), "best")
+        decoded = dict(zip(new, at_once("decode", decode, new, clock), strict=True))
+        pixels = {part: one for part, one in decoded.items() if not isinstance(one, VitrineError)}
+        looks |= {part.key: one for part, one in decoded.items() if isinstance(one, VitrineError)}
+        if pixels:
+            maker = looking.maker
+            with clock.stage("embed"):
+                whole = np.stack(list(pixels.values()))
+                seen = self.batcher.see(whole, maker.encoder, looking.terms)
+            for part, one in zip(pixels, seen, strict=True):
+                if isinstance(one, Seen):
+                    self.cache.set(part.key, one, maker.key)
+                looks[part.key] = _look(part.image_id, one, maker.role)
+        for part in parts:
+            if isinstance(looks[part.key], Look):
+                self.recent.keep(part.image_id, part.data)
+        return looks
 
+    def _known(self, parts: Sequence[_Part], picks: Sequence[Pick]) -> dict[str, Look]:
+        asked = [(part, pick) for part in parts for pick in picks]
+        seen = self.cache.get_many([(part.key, pick.key) for part, pick in asked])
+        known: dict[str, Look] = {}
+        for (part, pick), one in zip(asked, seen, strict=True):
+            if one is not None:
+                known.setdefault(part.key, Look(part.image_id, one, pick.role))
+        return known
 
-def _fetched(url: str, fetcher: ImageFetcher | None) -> bytes:
-    if fetcher is None:
-        raise InvalidQueryError(
-            "this service fetches no `image_url`: send the picture as `file` or `image_base64`"
-        )
-    data = fetcher.fetch(url).data
-    assert data is not None  # nothing was said to be known
-    return data
+    def _decoded(self, part: _Part, clock: Clock, terms: Terms) -> Pixels:
+        spec = self.encoder.manifest.preprocess
+        self.refused.check(part.key)
+        with clock.stage("decode"), self.decoding.turn(terms):
+            try:
+                return preprocess(spec, decode_for(spec, part.data, self.limits, part.box))
+            except InvalidImageError as exc:
+                self.refused.note(part.key, exc)
+                raise
 
 
 def _look(image_id: str, seen: Seen | VitrineError, tier: Role) -> Look | VitrineError:
-    return seen if isinstance(seen, VitrineError) else Look(image_id, seen, tier, cached=False)
+    return seen if isinstance(seen, VitrineError) else Look(image_id, seen, tier)
