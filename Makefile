@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo check format test bench bench-export bench-index \
-        bench-load bench-matching bench-options bench-profile load evaluate faults fuzz schema \
+        bench-cache bench-load bench-matching bench-options bench-profile load evaluate faults fuzz schema \
         gpu-check gpu-check-by clean
 
 help:  ## List the targets.
@@ -78,6 +78,9 @@ bench-matching: install-dev  ## Measure match, category=auto and words on the re
 
 load: install-dev  ## Load a server it starts: SHAPE=steady|ramp|spike|soak, or OPEN=1; reports in loadtests/reports.
 	$(BIN)/python -m $(if $(OPEN),loadtests.open,loadtests.run $(if $(SHAPE),--shape $(SHAPE))) $(ARGS)
+
+bench-cache: install-dev  ## Kept answers against an endpoint that does nothing, a herd, Redis killed under load.
+	@$(BIN)/python -m bench.cache
 
 bench-load: install-dev  ## Five times capacity, Redis killed under load, and a soak of SECONDS=600.
 	@$(BIN)/python -m bench.overload

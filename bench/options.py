@@ -47,7 +47,7 @@ def measure(rows: int = 100_000, writes: int = 2000, rounds: int = 12) -> dict[s
     """Return the differences by case, over HTTP and in process, without live writes and with."""
     pictures = [encode(render(product(n), 0, size=128)) for n in range(_PICTURES)]
     with tempfile.TemporaryDirectory() as name:
-        settings = Settings(data_dir=Path(name))
+        settings = Settings(data_dir=Path(name), result_seconds=0)
         manifest = make_encoder(settings).manifest
         build(settings.data_dir, manifest, rows, 1, "hnsw")
         report: dict[str, Any] = {"rows": rows, "writes": writes, "machine": machine()}

@@ -35,6 +35,7 @@ from service.settings import Settings
 _TIMES = 5
 _AT_ONCE = (8, 16, 32)
 _NORMAL_SHARE = 0.5
+_OFF = ("memory_cache_bytes", "recent_picture_bytes", "result_seconds", "compact_rows")
 _WINDOW_SECONDS = 0.25
 _WATCH_SECONDS = 0.25
 
@@ -63,7 +64,7 @@ def measure(
         settings: The service's, by name.
         tier: What searches ask for; `auto` steps down to the fast tier where that helps.
     """
-    off = {"memory_cache_bytes": 0, "recent_picture_bytes": 0, "compact_rows": 0}
+    off = dict.fromkeys(_OFF, 0)
     with tempfile.TemporaryDirectory(prefix="vitrine-overload-") as name:
         folder = Path(name)
         with shop_server(folder, plan.products, {**off, **(settings or {})}) as (served, pictures):

@@ -37,7 +37,7 @@ _PICTURES, _SECONDS, _ROUNDS, _EVERY_SECONDS = 20, 15, 3, 2.0
 def measure(rows: int, rate: float, kind: str) -> dict[str, Any]:
     """Return latencies at rest and while swapping, round by round, and their ratio."""
     with tempfile.TemporaryDirectory() as name:
-        settings = Settings(data_dir=Path(name))
+        settings = Settings(data_dir=Path(name), result_seconds=0)
         build(settings.data_dir, make_encoder(settings).manifest, rows, 2, kind)
         with server(settings) as (host, port):
             rest, swapping, swaps = asyncio.run(

@@ -111,11 +111,12 @@ def service(data_dir: Path, log: Path, settings: Mapping[str, object]) -> Iterat
 
 
 def shop_settings(redis_url: str) -> dict[str, object]:
-    """Return settings of a service under mixed load: some fifty vectors fit into the process.
+    """Return settings of a service under mixed load: some fifty vectors, and answers, fit into it.
 
     That is fewer than there are pictures, so that Redis answers too, as it does for a fleet.
     """
-    return {"redis_url": redis_url, "memory_cache_bytes": 50_000}
+    small = {"memory_cache_bytes": 120_000, "result_cache_bytes": 500_000}
+    return {"redis_url": redis_url, **small}
 
 
 def tail(log: Path) -> str:
