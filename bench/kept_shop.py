@@ -28,6 +28,8 @@ class Shape:
     depth: int
 
 
+_PATIENCE_SECONDS = 600
+"""So that no search is refused or gets a faster tier: 32 at once wait longer than the default."""
 MODELS = ("default", "vit")
 """The bundle that ships, and a ViT of random weights."""
 SMALL = Shape(224, width=384, depth=12)
@@ -69,7 +71,7 @@ def shop(plan: Plan, model: str) -> Shop:
     pictures = encoded(source, _PRODUCTS)
     digest = bundle_digest(read_bundle(bundle))
     data_dir = plan.keep / f"shop-{len(pictures)}-{digest[:12]}"
-    settings = Settings(data_dir=data_dir, bundle=bundle)
+    settings = Settings(data_dir=data_dir, bundle=bundle, latency_target_seconds=_PATIENCE_SECONDS)
     if not (data_dir / "CURRENT").exists():
         with reindexing(settings) as flow:
             flow.run(open_source(source, columns={}), ReindexOptions())

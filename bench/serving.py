@@ -30,6 +30,7 @@ from bench.raw import Raw, SetUp, set_ups, told
 from loadtests.workload import with_comment
 from service.adapters.bundles import read_bundle
 from service.core.preprocess import decode_for, preprocess
+from service.core.tiers import best_tier
 
 SERVICE = "service"
 
@@ -91,7 +92,8 @@ def _raw(stand: Shop) -> Raw:
     manifest = read_bundle(bundle)
     spec = manifest.preprocess
     pixels = [preprocess(spec, decode_for(spec, data)) for data in stand.pictures[:64]]
-    return Raw(bundle / manifest.image.tiers[0].file, np.stack(pixels))
+    tier = best_tier(manifest, stand.settings.best_tier)
+    return Raw(bundle / tier.file, np.stack(pixels))
 
 
 def _sides(stand: Shop, stack: ExitStack) -> tuple[dict[str, Side], dict[str, str]]:

@@ -20,7 +20,9 @@ from PIL import Image
 from service.adapters.bundles import read_bundle
 from service.adapters.snapshots import SnapshotFolder
 from service.core.preprocess import preprocess
+from service.core.tiers import best_tier
 from service.core.types import Pixels
+from service.settings import Settings
 
 _RESULTS = 10
 
@@ -31,7 +33,7 @@ class Given:
 
     Attributes:
         data_dir: As the service has it, indexed by it.
-        bundle: Of the model; its first tier is run.
+        bundle: Of the model; the tier that the service runs is run.
         answer_bytes: That an answer is filled up to.
         port: To listen on.
     """
@@ -58,7 +60,8 @@ class Parts:
     def __init__(self, given: Given) -> None:
         manifest = read_bundle(given.bundle)
         self._spec = manifest.preprocess
-        self._session = ort.InferenceSession(given.bundle / manifest.image.tiers[0].file)
+        tier = best_tier(manifest, Settings().best_tier)
+        self._session = ort.InferenceSession(given.bundle / tier.file)
         folder = given.data_dir / "snapshots" / f"v{SnapshotFolder(given.data_dir).current():06}"
         self._index = faiss.read_index(str(folder / "index.faiss"))
         with pa.memory_map(str(folder / "products.arrow")) as file:
