@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.serving import Serving
 from service.core.errors import OverloadedError
@@ -87,8 +87,13 @@ class Admit:
         self._in_flight += 1
         ticket = queue.load.admit()
         scope["state"]["ticket"] = ticket
+
+        async def receive_counted() -> Message:
+            with ticket.receiving():
+                return await receive()
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive_counted, send)
         finally:
             self._in_flight -= 1
             ticket.close()

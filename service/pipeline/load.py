@@ -10,14 +10,15 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from threading import Lock
 
 _MEMORY_SECONDS = 1.0
 _MEMORY_ENDS, _MEMORY_MOST_ENDS = 8, 500
 """Of work, but so many requests at least and at most, over which the rate is measured; what is
 older fades."""
-_UPLOAD_SECONDS = 1.0
-"""A body that takes longer does not count as work to come: its sender may never end it."""
+_SLOW_SECONDS = 1.0
+"""A caller who sends nothing for longer brings no work soon, and may never end its request."""
 
 
 class Ticket:
@@ -36,6 +37,15 @@ class Ticket:
             yield
         finally:
             self._load.end()
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Wait for its caller while the block runs, who may be slow."""
+        self._load.wait_for(self)
+        try:
+            yield
+        finally:
+            self._load.go_on_with(self)
 
     def close(self) -> None:
         """Count no longer, whatever became of it; `Load.admit` gave it."""
@@ -60,7 +70,8 @@ class Load:
         self._few = few
         self._clock = clock
         self._lock = Lock()
-        self._expected: dict[Ticket, float] = {}
+        self._expected: set[Ticket] = set()
+        self._receiving: dict[Ticket, float] = {}
         self._working = 0
         self._ended = 0.0
         self._busy = 0.0
@@ -70,20 +81,31 @@ class Load:
         """Expect a request, whose body is read now; close the ticket in the end."""
         ticket = Ticket(self)
         with self._lock:
-            self._expected[ticket] = self._clock()
+            self._expected.add(ticket)
         return ticket
+
+    def wait_for(self, ticket: Ticket) -> None:
+        """Note since when the caller of a request has sent nothing."""
+        with self._lock:
+            if ticket in self._expected:
+                self._receiving[ticket] = self._clock()
+
+    def go_on_with(self, ticket: Ticket) -> None:
+        """Note that it has sent something."""
+        with self._lock:
+            self._receiving.pop(ticket, None)
 
     def close(self, ticket: Ticket, *, ended: bool) -> None:
         """Expect a request no longer; it may have ended without work, such as from a cache."""
         with self._lock:
-            self._expected.pop(ticket, None)
+            self._expected.discard(ticket)
             if ended:
                 self._count()
 
     def begin(self, ticket: Ticket) -> None:
         """Count a request as work."""
         with self._lock:
-            self._expected.pop(ticket, None)
+            self._expected.discard(ticket)
             self._advance()
             self._working += 1
 
@@ -117,10 +139,9 @@ class Load:
         self._busy *= kept
 
     def _before(self) -> int:
-        oldest = self._clock() - _UPLOAD_SECONDS
-        while self._expected and next(iter(self._expected.values())) < oldest:
-            del self._expected[next(iter(self._expected))]
-        return self._working + len(self._expected)
+        late = self._clock() - _SLOW_SECONDS
+        slow = sum(1 for _ in takewhile(late.__gt__, self._receiving.values()))  # oldest first
+        return self._working + len(self._expected) - slow
 
     def _advance(self) -> None:
         """Let what was measured fade by the time of work that has passed."""

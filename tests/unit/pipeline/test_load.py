@@ -96,20 +96,24 @@ def test_few_are_no_queue_however_long_they_take() -> None:
     assert load.wait_seconds == pytest.approx(20, rel=0.15)
 
 
-def test_a_body_that_is_long_in_coming_is_not_waited_for() -> None:
+def test_a_caller_who_sends_nothing_for_long_is_not_waited_for() -> None:
     clock = Clock()
     load = Load(clock=clock)
-    slow = load.admit()
-    clock.now += 0.9
-    load.admit()
-    assert load.waiting == 2
-    clock.now += 0.2
-    assert load.waiting == 1
+    slow, quick = queued(load, 2)
+    with slow.receiving():
+        clock.now += 0.9
+        with quick.receiving():
+            clock.now += 0.2
+            assert load.waiting == 1
+    assert load.waiting == 2, "it came at last"
+    clock.now += 100
+    assert load.waiting == 2, "what it sent has yet to be read"
     with slow.working():
-        assert load.waiting == 2, "it came at last"
+        with slow.receiving():  # to see whether it hangs up
+            clock.now += 100
+        assert load.waiting == 2
     slow.close()
-    clock.now += 1
-    assert load.waiting == 0
+    assert load.waiting == 1
 
 
 def test_what_is_given_up_before_it_was_work_is_gone() -> None:
