@@ -31,8 +31,8 @@ from service.core.manifest import PreprocessSpec
 from service.core.preprocess import decode_for, preprocess
 from service.core.scans import count_scans
 from service.core.types import Encoder, Pixels
-from service.encoders import make_encoder
 from service.settings import Settings
+from service.wiring import make_encoder
 
 _GRAIN = 3.0  # standard deviation of the noise, of 255
 
@@ -66,7 +66,7 @@ def measure(rounds: int, count: int, seconds: float = 1.0) -> dict[str, Any]:
         count: Pictures of each case.
         seconds: Of decoding for each number of threads.
     """
-    encoder = make_encoder(Settings(), spinning=False)
+    encoder = make_encoder(Settings(spinning=False))
     with tempfile.TemporaryDirectory() as name:
         source, origin = catalog(max(count, 8), Path(name))
         photos = [_opened(data) for data in encoded(source, count)]

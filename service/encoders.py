@@ -11,11 +11,11 @@ from service.core.tiers import best_tier, fast_tier
 from service.settings import Settings
 
 
-def make_encoder(settings: Settings, *, spinning: bool = True) -> OnnxEncoder:
+def make_encoder(settings: Settings) -> OnnxEncoder:
     """Load the tier of the bundle that products are embedded with."""
     if settings.best_tier is not None:
         best_tier(read_bundle(settings.bundle), settings.best_tier)
-    return _encoder(settings, settings.best_tier, spinning=spinning)
+    return _encoder(settings, settings.best_tier)
 
 
 def make_fast_encoder(settings: Settings, best: OnnxEncoder) -> OnnxEncoder | None:
@@ -24,13 +24,13 @@ def make_fast_encoder(settings: Settings, best: OnnxEncoder) -> OnnxEncoder | No
     return _encoder(settings, tier.name) if tier else None
 
 
-def _encoder(settings: Settings, tier: str | None, *, spinning: bool = True) -> OnnxEncoder:
+def _encoder(settings: Settings, tier: str | None) -> OnnxEncoder:
     return OnnxEncoder(
         settings.bundle,
         tier=tier,
         provider=settings.provider,
         threads=settings.threads,
-        spinning=spinning,
+        spinning=settings.spinning,
         engines=settings.data_dir / "engines",
     )
 

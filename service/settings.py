@@ -1,10 +1,13 @@
-"""Every setting, in one frozen place; the environment overrides by `VITRINE_<NAME>`."""
+"""Every setting, in one frozen place: command line, else `VITRINE_<NAME>`, else a file of such."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from service.settings_file import ITSELF, PREFIX, read_settings
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
 
@@ -12,12 +15,15 @@ DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
 class Settings(BaseSettings):
     """What an operator may choose."""
 
-    model_config = SettingsConfigDict(env_prefix="VITRINE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     data_dir: Path = Field(
         default=Path("data"), description="Catalogue, thumbnails and index; one folder."
     )
     bundle: Path = Field(default=DEFAULT_BUNDLE, description="Folder of the model bundle.")
+    settings_file: Path | None = Field(
+        default=None, description="A file of further settings, as `vitrine tune` writes one."
+    )
     index: str = Field(
         default="auto", description="Kind of index, as `vitrine reindex --index` takes it."
     )
@@ -30,6 +36,11 @@ class Settings(BaseSettings):
     )
     threads: int | None = Field(
         default=None, ge=1, description="Threads of one encoder run; every core by default."
+    )
+    spinning: bool = Field(
+        default=True,
+        description="Let the encoder's threads spin for a while after a run: the next one is "
+        "quicker, whatever else wants the cores slower.",
     )
     redis_url: str | None = Field(
         default=None, description="Shared caches, e.g. redis://localhost:6379/0."
@@ -141,3 +152,28 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks one.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the file beneath what the command line and the environment say."""
+        return init_settings, env_settings, _SettingsFile(settings_cls)
+
+
+class _SettingsFile(PydanticBaseSettingsSource):
+    """The file that the sources before this one name, if they do."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Ask for one field: the file is read as a whole instead."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what the file sets; raises SettingsError."""
+        path = self.current_state.get(ITSELF)
+        return read_settings(Path(path), self.settings_cls.model_fields) if path else {}

@@ -147,7 +147,7 @@ def reindexing(
     use_gpu(build_on)
     with ExitStack() as stack:
         # Decoding shares the cores, and spinning would take them (docs/benchmarks.md).
-        encoder = make_encoder(settings, spinning=False)
+        encoder = make_encoder(settings.model_copy(update={"spinning": False}))
         check_choice(index, encoder.manifest.dim)
         data_dir = settings.data_dir
         if not dry:

@@ -22,6 +22,12 @@ Bundle = Annotated[
     Path | None,
     typer.Option(help="Folder of the model bundle. [default: VITRINE_BUNDLE, else the shipped]"),
 ]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings", help="File of settings, as `vitrine tune` writes. [VITRINE_SETTINGS_FILE]"
+    ),
+]
 MinCoverage = Annotated[
     str, typer.Option(help="Share of products that must have a vector, as 90% or 0.9.")
 ]
@@ -82,6 +88,7 @@ def settings_with(**overrides: Any) -> Settings:
 
     Raises:
         BadParameter: A setting has a value it cannot have.
+        SettingsError: The settings file is not one.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from service.api.app import create_app
 from service.api.serving import Serving
-from service.cli.options import Bundle, DataDir, settings_with
+from service.cli.options import Bundle, DataDir, SettingsFile, settings_with
 from service.core.access import Keyring
 from service.core.rates import Buckets
 from service.doors import make_keyring, rate_limiting
@@ -31,9 +31,11 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond this machine without any key.")
     ] = False,
+    settings: SettingsFile = None,
 ) -> None:
     """Serve searches over REST, and a page to try them at /."""
     given = {"data_dir": data_dir, "bundle": bundle, "host": host, "port": port}
+    given["settings_file"] = settings
     run_server(settings_with(**given, insecure=insecure or None))
 
 
