@@ -31,6 +31,7 @@ def _encoder(settings: Settings, tier: str | None) -> OnnxEncoder:
         provider=settings.provider,
         threads=settings.threads,
         spinning=settings.spinning,
+        lanes=settings.lanes,
         engines=settings.data_dir / "engines",
     )
 

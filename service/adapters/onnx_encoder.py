@@ -29,6 +29,7 @@ class OnnxEncoder:
         threads: int | None = None,
         spinning: bool = True,
         engines: Path | None = None,
+        lanes: int = 1,
     ) -> None:
         """Load and verify a bundle.
 
@@ -41,6 +42,7 @@ class OnnxEncoder:
             spinning: Let threads that wait for work spin for a while: a run is a few per cent
                 faster, and whatever else needs the cores between runs is slower.
             engines: Where TensorRT keeps what it compiled; by default it compiles at every start.
+            lanes: Runs at once, for a provider that has to be told.
 
         Raises:
             BundleError: The bundle is incomplete, damaged, not what its manifest says, or without
@@ -55,7 +57,9 @@ class OnnxEncoder:
             self._tier = halved(self._manifest, self._tier)
         file, size = folder / self._tier.file, self._manifest.preprocess.size
         gpu = GpuOptions(engines=engines, inputs={"images": (size, size, 3)})
-        self._runs = open_runs(file, provider=provider, threads=threads, spinning=spinning, gpu=gpu)
+        self._runs = open_runs(
+            file, provider=provider, threads=threads, spinning=spinning, gpu=gpu, lanes=lanes
+        )
         check_graph(self._runs.session, _promised(self._manifest), file)
         self._runs.prepare()
 

@@ -139,7 +139,13 @@ class _Bound:
 
 
 def open_runs(
-    file: Path, *, provider: str, threads: int | None, spinning: bool, gpu: GpuOptions
+    file: Path,
+    *,
+    provider: str,
+    threads: int | None,
+    spinning: bool,
+    gpu: GpuOptions,
+    lanes: int = 1,
 ) -> Runs:
     """Load a graph of pictures, as `open_session` does, with the best way to run it.
 
@@ -153,7 +159,12 @@ def open_runs(
 
     def opened(options: GpuOptions) -> ort.InferenceSession:
         return open_session(
-            file, provider=provider, threads=threads, spinning=spinning, gpu=options
+            file,
+            provider=provider,
+            threads=threads,
+            spinning=spinning,
+            gpu=options,
+            lanes=lanes,
         )
 
     if provider not in ON_GPU:

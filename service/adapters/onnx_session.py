@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from service.adapters.gpu_options import AS_IT_IS, CUDA, TENSORRT, Chosen, GpuOptions
+from service.adapters.gpu_options import AS_IT_IS, CUDA, TENSORRT, GpuOptions
 from service.adapters.processor import BF16, processor_flags
 from service.core.errors import BundleError, ProviderUnavailableError, StoreError
 
@@ -24,12 +24,6 @@ Nodes = Mapping[str, tuple[str, list[int]]]
 """An input's or output's type and its shape, the batch left aside, by name."""
 
 
-_BF16 = {
-    "device_type": "CPU",
-    "load_config": json.dumps({"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}),
-}
-
-
 def open_session(
     file: Path,
     *,
@@ -37,6 +31,7 @@ def open_session(
     threads: int | None,
     spinning: bool,
     gpu: GpuOptions = AS_IT_IS,
+    lanes: int = 1,
 ) -> ort.InferenceSession:
     """Load a graph.
 
@@ -46,6 +41,7 @@ def open_session(
         threads: For one run; by default every core this process may use.
         spinning: Whether threads that wait for work spin for a while.
         gpu: Heeded by `cuda` and `tensorrt`.
+        lanes: Runs at once; heeded by `openvino`.
 
     Raises:
         BundleError: It cannot be loaded.
@@ -62,9 +58,9 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     try:
         # Without its own fallback, which prints, and then runs on the CPU.
-        session = ort.InferenceSession(
-            file, options, providers=_chosen(provider, gpu), enable_fallback=0
-        )
+        told = provider_options(provider, processor_flags(), threads=threads, lanes=lanes)
+        chosen = gpu.chosen(provider) if provider in ON_GPU else [(wanted, told)]
+        session = ort.InferenceSession(file, options, providers=chosen, enable_fallback=0)
     except Exception as exc:
         if "install TensorRT libraries" in str(exc):
             raise ProviderUnavailableError(
@@ -80,24 +76,31 @@ def open_session(
     return session
 
 
-def provider_options(provider: str, flags: Collection[str]) -> dict[str, str]:
+def provider_options(
+    provider: str, flags: Collection[str], *, threads: int | None = None, lanes: int = 1
+) -> dict[str, str]:
     """Return what a provider has to be told.
 
     OpenVINO computes in float32 unless it is asked for bfloat16, which it does several times
-    faster on a processor that multiplies it in hardware (docs/benchmarks.md).
+    faster on a processor that multiplies it in hardware (docs/benchmarks.md). It has threads of
+    its own, and divides them among as many runs at once as it is told of.
 
     Args:
         provider: `cpu` or `openvino`.
         flags: Of the processor.
+        threads: For one run.
+        lanes: Runs at once.
     """
-    bf16 = provider == "openvino" and any(flag in flags for flag in BF16)
-    return _BF16 if bf16 else {}
-
-
-def _chosen(provider: str, gpu: GpuOptions) -> Chosen:
-    if provider in ON_GPU:
-        return gpu.chosen(provider)
-    return [(PROVIDERS[provider], provider_options(provider, processor_flags()))]
+    if provider != "openvino":
+        return {}
+    told = {}
+    if any(flag in flags for flag in BF16):
+        told["INFERENCE_PRECISION_HINT"] = "bf16"
+    if threads is not None:
+        told["INFERENCE_NUM_THREADS"] = str(threads * lanes)
+    if lanes > 1:
+        told["NUM_STREAMS"] = str(lanes)
+    return {"device_type": "CPU", "load_config": json.dumps({"CPU": told})} if told else {}
 
 
 def _load_libraries(provider: str) -> None:

@@ -18,7 +18,23 @@ def test_openvino_is_asked_for_the_bits_that_the_processor_multiplies(flag: str)
 
 def test_nothing_else_is_asked_for() -> None:
     assert provider_options("openvino", ("sse", "avx512_vnni")) == {}
-    assert provider_options("cpu", BF16) == {}
+    assert provider_options("cpu", BF16, threads=2, lanes=2) == {}
+    assert provider_options("cuda", BF16, threads=2, lanes=2) == {}
+
+
+@pytest.mark.parametrize(
+    ("threads", "lanes", "told"),
+    [
+        (3, 1, {"INFERENCE_NUM_THREADS": "3"}),
+        (None, 2, {"NUM_STREAMS": "2"}),
+        (3, 2, {"INFERENCE_NUM_THREADS": "6", "NUM_STREAMS": "2"}),
+    ],
+)
+def test_openvino_divides_all_its_threads_among_the_runs_at_once(
+    threads: int | None, lanes: int, told: dict[str, str]
+) -> None:
+    options = provider_options("openvino", (), threads=threads, lanes=lanes)
+    assert json.loads(options["load_config"]) == {"CPU": told}
 
 
 @pytest.mark.skipif(
