@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo check format test bench bench-export bench-index \
-        bench-cache bench-load bench-matching bench-options bench-profile load evaluate faults fuzz schema \
+.PHONY: help install install-dev demo check format test bench bench-cache bench-decode bench-export \
+        bench-index bench-load bench-matching bench-options bench-profile load evaluate faults fuzz schema \
         gpu-check gpu-check-by clean
 
 help:  ## List the targets.
@@ -69,6 +69,9 @@ bench-index: install-dev $(VENV)/.bench  ## Measure indexes of ROWS="20000 ...";
 
 bench-options: install-dev  ## Measure what filters, facets, diversity and the like cost at 100,000 products.
 	@$(BIN)/python -m bench.options
+
+bench-decode: install-dev  ## Measure decoding by kind of picture against Pillow's full decode + resize.
+	@$(BIN)/python -m bench.decode
 
 faults: install-dev  ## Kill the service and its commands ROUNDS=200 times while products are written.
 	VITRINE_FAULT_ROUNDS=$(or $(ROUNDS),200) VITRINE_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/faults

@@ -31,8 +31,8 @@ from service.core.manifest import PreprocessSpec
 from service.core.preprocess import decode_for, preprocess
 from service.core.scans import count_scans
 from service.core.types import Encoder, Pixels
+from service.encoders import make_encoder
 from service.settings import Settings
-from service.wiring import make_encoder
 
 _GRAIN = 3.0  # standard deviation of the noise, of 255
 

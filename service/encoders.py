@@ -1,14 +1,36 @@
-"""Settings to encoders: the towers of `wiring`.
+"""Settings to what looks at pictures and reads words: the encoders of `wiring`.
 
 bundle -> the best tier: products, and queries that can wait | the fast one: queries that cannot
        -> the text tower, once words come
+before a tier: limits -> turns at decoding -> batcher
 """
+
+import os
 
 from service.adapters.bundles import read_bundle
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
+from service.core.image import ImageLimits
 from service.core.tiers import best_tier, fast_tier
+from service.core.types import Encoder
+from service.pipeline.batching import Batcher
+from service.pipeline.decoding import Decoding
 from service.settings import Settings
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    """Return the bounds on a picture."""
+    return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+
+
+def make_decoding(settings: Settings) -> Decoding:
+    """Return the turns at decoding that all who decode for requests share."""
+    return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
+
+
+def make_batcher(settings: Settings, encoder: Encoder) -> Batcher:
+    """Return what stands in front of the encoder for all who look at pictures."""
+    return Batcher(encoder, max_batch=settings.max_batch, lanes=settings.lanes)
 
 
 def make_encoder(settings: Settings) -> OnnxEncoder:
@@ -31,8 +53,8 @@ def _encoder(settings: Settings, tier: str | None) -> OnnxEncoder:
         provider=settings.provider,
         threads=settings.threads,
         spinning=settings.spinning,
-        lanes=settings.lanes,
         engines=settings.data_dir / "engines",
+        lanes=settings.lanes,
     )
 
 
@@ -41,3 +63,15 @@ def make_text_encoder(settings: Settings) -> OnnxTextEncoder:
     # So small a graph, of texts in any number, is not worth TensorRT's minutes of compiling.
     provider = "cuda" if settings.provider == "tensorrt" else settings.provider
     return OnnxTextEncoder(settings.bundle, provider=provider, threads=settings.threads)
+
+
+def for_runs_in_turn(settings: Settings) -> Settings:
+    """Return them for a flow that makes one run at a time, and decodes beside it, as a reindex.
+
+    The threads of all lanes are then those of one run. They do not spin, which would take the cores
+    from decoding (docs/benchmarks.md).
+    """
+    threads = settings.threads
+    if threads is not None and settings.lanes > 1:
+        threads = min(threads * settings.lanes, len(os.sched_getaffinity(0)))
+    return settings.model_copy(update={"threads": threads, "lanes": 1, "spinning": False})

@@ -1,4 +1,4 @@
-"""The only place, with `doors` and `caches`, that reads Settings and builds adapters."""
+"""The only place that reads Settings and builds adapters, with `doors`, `caches` and `encoders`."""
 
 import os
 import sys
@@ -23,16 +23,21 @@ from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving, Workers
 from service.caches import Caches, make_caches
-from service.core.image import ImageLimits
 from service.core.index_choice import BY_SIZE, BuildOn, IndexChoice
 from service.core.keys import text_tower_digest
 from service.core.receipts import NoRecords
 from service.core.types import ImageFetcher
 from service.doors import make_url_fetcher
-from service.encoders import make_encoder, make_fast_encoder, make_text_encoder
-from service.pipeline.batching import Batcher
+from service.encoders import (
+    for_runs_in_turn,
+    image_limits,
+    make_batcher,
+    make_decoding,
+    make_encoder,
+    make_fast_encoder,
+    make_text_encoder,
+)
 from service.pipeline.compacting import Compacting, Due
-from service.pipeline.decoding import Decoding
 from service.pipeline.embedder import Embedder, TextSide
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.fetching import Fetching
@@ -49,16 +54,6 @@ from service.pipeline.tiering import Tiers
 from service.pipeline.versions import Versions
 from service.pipeline.writing import Writing
 from service.settings import Settings
-
-
-def image_limits(settings: Settings) -> ImageLimits:
-    """Return the bounds on a picture."""
-    return ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
-
-
-def make_decoding(settings: Settings) -> Decoding:
-    """Return the turns at decoding that all who decode for requests share."""
-    return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
 
 
 def snapshots(settings: Settings) -> SnapshotFolder:
@@ -146,8 +141,7 @@ def reindexing(
     build_on = BuildOn(settings.index_build)
     use_gpu(build_on)
     with ExitStack() as stack:
-        # Decoding shares the cores, and spinning would take them (docs/benchmarks.md).
-        encoder = make_encoder(settings.model_copy(update={"spinning": False}))
+        encoder = make_encoder(for_runs_in_turn(settings))
         check_choice(index, encoder.manifest.dim)
         data_dir = settings.data_dir
         if not dry:
@@ -247,7 +241,7 @@ def _embedder(
     fetches = max(1, settings.search_threads // 4)
     looking = Looking(
         tiers=tiers,
-        batcher=Batcher(encoder, max_batch=settings.max_batch, lanes=settings.lanes),
+        batcher=make_batcher(settings, encoder),
         cache=EmbeddingCache(
             caches.embeddings, encoder.bundle_digest, manifest.dim, manifest.heads
         ),

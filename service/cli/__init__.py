@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 import typer
 
-from service.cli import demo, evaluate, events, index, keys, query, reindex, serve
+from service.cli import demo, evaluate, events, index, keys, query, reindex, serve, tune
 from service.cli.options import console
 from service.core.errors import IndexRefusedError, VitrineError
 
@@ -22,6 +22,7 @@ app.command()(serve.serve)
 app.command()(query.search)
 app.command()(query.embed)
 app.command()(evaluate.evaluate)
+app.command()(tune.tune)
 app.add_typer(index.app, name="index")
 app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")

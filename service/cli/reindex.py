@@ -40,10 +40,11 @@ from service.core.errors import ReindexFailedError
 from service.core.index_choice import BY_SIZE, IndexChoice
 from service.core.receipts import RunEnd, RunReport
 from service.core.types import CatalogSource, Failure
+from service.encoders import image_limits
 from service.pipeline.preparing import ThumbnailPolicy
 from service.pipeline.reindex import ReindexOptions
 from service.settings import Settings
-from service.wiring import image_limits, reindexing
+from service.wiring import reindexing
 
 _SHOWN_FAILURES = 20
 

@@ -156,12 +156,12 @@ def _gain(before: Pace, after: Pace, weight: float) -> float:
     return math.exp(weight * math.log(more) + (1 - weight) * math.log(sooner))
 
 
-def stages_for(knobs: Knobs, *, tiers: Sequence[str], cores: int) -> list[Stage]:
+def stages_for(knobs: Knobs, *, tiers: Sequence[str | None], cores: int) -> list[Stage]:
     """Return what is worth trying on a machine.
 
     Args:
         knobs: Where the sweep begins.
-        tiers: That may stand in for the best one.
+        tiers: That may be the best one; None is the bundle's first.
         cores: That this process may use.
     """
 
