@@ -13,6 +13,7 @@ import typer
 
 from service.adapters.bundles import read_bundle
 from service.adapters.catalog_sources import open_source
+from service.adapters.onnx_session import ON_GPU
 from service.cli.options import AsJson, Bundle, SettingsFile, console, settings_with
 from service.cli.tune_report import (
     MARK,
@@ -78,10 +79,11 @@ def tune(
         seconds=seconds,
         tell=lambda stage: typer.echo(f"{stage} ...", err=True),
     )
-    variants = [] if exact else _variants(manifest)
+    on_gpu = chosen.provider in ON_GPU
+    variants = [] if exact or on_gpu else _variants(manifest)
     tiers = [None, *(tier.name for tier in variants)] if variants else []
     cores = len(os.sched_getaffinity(0))
-    tuned = sweep.run(start, stages_for(start, tiers=tiers, cores=cores))
+    tuned = sweep.run(start, stages_for(start, tiers=tiers, cores=cores, on_gpu=on_gpu))
     machine = f"{platform.machine()}, {cores} cores, provider {chosen.provider}"
     _write(out, file_text(tuned, f"{machine}, bundle {manifest.name}, for {goal}"))
     hidden = [name for name in _changed(tuned.start, tuned.best) if _in_environment(name)]

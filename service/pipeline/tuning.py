@@ -156,23 +156,32 @@ def _gain(before: Pace, after: Pace, weight: float) -> float:
     return math.exp(weight * math.log(more) + (1 - weight) * math.log(sooner))
 
 
-def stages_for(knobs: Knobs, *, tiers: Sequence[str | None], cores: int) -> list[Stage]:
+def stages_for(
+    knobs: Knobs, *, tiers: Sequence[str | None], cores: int, on_gpu: bool = False
+) -> list[Stage]:
     """Return what is worth trying on a machine.
 
     Args:
         knobs: Where the sweep begins.
         tiers: That may be the best one; None is the bundle's first.
         cores: That this process may use.
+        on_gpu: The encoder runs on a device, which makes one run at a time and in its own way:
+            threads, lanes, spinning and variants are then nothing to choose.
     """
 
     def some(count: int) -> int | None:
         return None if max(1, count) == cores else max(1, count)
 
+    around = [
+        Stage("batch", [{"max_batch": most} for most in (CALLERS // 4, CALLERS // 2)]),
+        Stage("decoding", [{"decode_threads": some(n)} for n in (cores // 2, cores, 2 * cores)]),
+    ]
+    if on_gpu:
+        return around
     lanes = [(None, 1), (None, 2), (some(cores // 2), 2), (some(1), cores)]
     return [
         Stage("tier", [{"best_tier": name} for name in tiers]),
         Stage("lanes", [{"threads": threads, "lanes": count} for threads, count in lanes]),
         Stage("spinning", [{"spinning": not knobs.spinning}]),
-        Stage("batch", [{"max_batch": most} for most in (CALLERS // 4, CALLERS // 2)]),
-        Stage("decoding", [{"decode_threads": some(n)} for n in (cores // 2, cores, 2 * cores)]),
+        *around,
     ]

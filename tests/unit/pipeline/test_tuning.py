@@ -136,3 +136,8 @@ def test_what_is_worth_trying_fits_the_machine(cores: int) -> None:
             assert all(
                 value is None or value >= 1 for value in change.values() if value is not False
             )
+
+
+def test_a_device_has_neither_lanes_nor_threads_to_choose() -> None:
+    stages = stages_for(START, tiers=["best-int8"], cores=4, on_gpu=True)
+    assert [stage.name for stage in stages] == ["batch", "decoding"]
