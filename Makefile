@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo check format test bench bench-cache bench-decode bench-export \
-        bench-index bench-load bench-matching bench-options bench-profile load evaluate faults fuzz schema \
+        bench-index bench-matching bench-options bench-profile bench-soak load evaluate faults fuzz schema \
         gpu-check gpu-check-by clean
 
 help:  ## List the targets.
@@ -85,9 +85,7 @@ load: install-dev  ## Load a server it starts: SHAPE=steady|ramp|spike|soak, or 
 bench-cache: install-dev  ## Kept answers against an endpoint that does nothing, a herd, Redis killed under load.
 	@$(BIN)/python -m bench.cache
 
-bench-load: install-dev  ## Five times capacity, Redis killed under load, and a soak of SECONDS=600.
-	@$(BIN)/python -m bench.overload
-	@$(BIN)/python -m bench.redis_outage
+bench-soak: install-dev  ## Mixed traffic for SECONDS=600: whether memory grows, and every answer is right.
 	@$(BIN)/python -m bench.soak --seconds $(or $(SECONDS),600)
 
 evaluate: install  ## Measure the bundle on the real photos in SOURCES=DIR.

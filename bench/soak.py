@@ -29,7 +29,7 @@ from loadtests.workload import Workload
 
 _MOST_GROWTH = 0.02
 _AT_ONCE = 6
-_SMALL: dict[str, object] = {"recent_picture_bytes": 4_000_000, "compact_rows": 100}
+_SMALL: dict[str, object] = {"recent_picture_bytes": 16_000_000, "compact_rows": 100}
 
 
 def measure(

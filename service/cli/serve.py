@@ -10,6 +10,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
+from service.adapters.heap import bound_heap
 from service.api.app import create_app
 from service.api.serving import Serving
 from service.cli.options import Bundle, DataDir, SettingsFile, settings_with
@@ -41,6 +42,7 @@ def serve(
 
 def run_server(settings: Settings) -> None:
     """Serve until interrupted or terminated; a new index is picked up while serving."""
+    bound_heap()  # before there are threads
     keys = make_keyring(settings)  # before the model, which takes longer to read
     _log_as_json()
     # uvicorn raises again what it was stopped by, which by default would end the process at once.
