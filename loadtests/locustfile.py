@@ -52,17 +52,18 @@ def finish(environment: Environment, **_: object) -> None:
     stats = environment.stats
     entries = {name: entry for (name, _), entry in sorted(stats.entries.items())}
     refused = entries.pop(REFUSED, None)
+    searches = {name: entry for name, entry in entries.items() if name.startswith("search")}
     Figures(
         groups=tuple(_group(entry) for entry in entries.values()),
-        total=_group(_sum("total", entries)),
-        searches=_group(_sum("searches", {n: e for n, e in entries.items() if "search" in n})),
+        total=_group(_sum(stats, "total", entries)),
+        searches=_group(_sum(stats, "searches", searches)),
         refused=refused.num_requests if refused else 0,
         errors={f"{e.name}: {e.error}": e.occurrences for e in stats.errors.values()},
     ).write(Path(os.environ[FIGURES_VARIABLE]))
 
 
-def _sum(name: str, entries: dict[str, StatsEntry]) -> StatsEntry:
-    whole = StatsEntry(RequestStats(), name, "")
+def _sum(stats: RequestStats, name: str, entries: dict[str, StatsEntry]) -> StatsEntry:
+    whole = StatsEntry(stats, name, "")
     for entry in entries.values():
         whole.extend(entry)
     return whole

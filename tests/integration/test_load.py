@@ -76,6 +76,7 @@ def test_a_short_run_passes_and_leaves_a_report(tmp_path: Path) -> None:
     assert requests.keys() == NAMES | FOLLOWING
     assert summary["figures"]["total"]["failures"] == 0
     assert summary["figures"]["total"]["requests"] == sum(requests.values())
+    assert summary["figures"]["total"]["per_second"] > 0
     assert summary["figures"]["refused"] == 0
     assert summary["cache_hits"] > 0
     assert summary["cache_misses"] > 0
