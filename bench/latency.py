@@ -1,9 +1,9 @@
 """One query at a time: the service over HTTP against the same work called directly.
 
-Direct is decode + encode + search in this process, on every core. Every picture is new to the service, so that
-its caches never answer. Blocks of requests and of direct calls alternate; the first of each block
-do not count, since the other side's encoder threads are still spinning then. Single calls in turn
-would mislead: the direct one then runs while the server's threads spin.
+Direct is decode + encode + search in this process, on every core. Every picture is new to the
+service, so that its caches never answer. Blocks of requests and of direct calls alternate; the
+first of each block do not count, since the other side's encoder threads are still spinning then.
+Single calls in turn would mislead: the direct one then runs while the server's threads spin.
 """
 
 import itertools
