@@ -14,6 +14,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.loop_lag import LoopLag
 from service.api.serving import Serving
 from service.core.errors import OverloadedError
 from service.pipeline.load import Load
@@ -61,6 +62,7 @@ class Admit:
         self._app = app
         self._max_in_flight = max_in_flight
         self._in_flight = 0
+        self._lag = LoopLag()
         self._queries = _Queue(serving.searchers.load, _WAIT * target_seconds)
         many = _Queue(serving.batchers.load, _PATIENCE * target_seconds)
         self._writes = _Queue(Load())
@@ -79,7 +81,7 @@ class Admit:
             await self._app(scope, receive, send)
             return
         route, queue = found
-        wait = queue.load.wait_seconds
+        wait = queue.load.wait_seconds + self._lag.seconds
         if self._in_flight >= self._max_in_flight or wait > queue.seconds:
             scope["route"] = _Refused(route)
             await _refuse(scope, send, wait)

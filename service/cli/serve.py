@@ -7,21 +7,18 @@ from typing import Annotated, NoReturn
 
 import structlog
 import typer
-import uvicorn
 from fastapi import FastAPI
 
 from service.adapters.heap import bound_heap
 from service.api.app import create_app
 from service.api.serving import Serving
+from service.cli.listening import listen
 from service.cli.options import Bundle, DataDir, SettingsFile, settings_with
 from service.core.access import Keyring
 from service.core.rates import Buckets
 from service.doors import make_keyring, rate_limiting
 from service.settings import Settings
 from service.wiring import compacting_beside, serving
-
-_GRACE_SECONDS = 10
-"""That requests may take once the process is told to stop: a bulk write may be without end."""
 
 
 def serve(
@@ -53,14 +50,7 @@ def run_server(settings: Settings) -> None:
         compacting_beside(settings, parts.live),
     ):
         parts.live.watch(settings.index_poll_seconds)
-        uvicorn.run(
-            make_app(parts, settings, keys, buckets),
-            host=settings.host,
-            port=settings.port,
-            log_level="info",
-            access_log=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+        listen(make_app(parts, settings, keys, buckets), settings.host, settings.port)
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

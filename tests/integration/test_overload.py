@@ -12,13 +12,17 @@ import pytest
 from support.live_server import Server, Shop, eventually, serving, vitrine_here
 
 pytestmark = pytest.mark.integration
-CALLERS, EACH = 40, 4
+CALLERS, EACH = 64, 4
 
 
 @pytest.fixture(scope="module")
 def hurried(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A service that wants to answer sooner than any machine can with so many callers."""
-    settings = {"VITRINE_LATENCY_TARGET_SECONDS": "0.01", "VITRINE_MAX_BATCH": "4"}
+    """A service that wants to answer sooner than it can with so many callers."""
+    settings = {
+        "VITRINE_LATENCY_TARGET_SECONDS": "0.1",
+        "VITRINE_THREADS": "1",
+        "VITRINE_DECODE_THREADS": "1",
+    }
     with serving(shop.data_dir, tmp_path_factory.mktemp("hurried"), **settings) as running:
         yield running
 
@@ -57,8 +61,8 @@ def test_beyond_capacity_all_is_answered_or_refused_and_then_it_is_as_before(
         assert figure(client, "vitrine_queue_images") == 0
         assert figure(client, 'vitrine_tier_total{tier="fast"}') == len(lowered)
         assert figure(client, 'vitrine_degraded_total{part="tier"}') == len(lowered)
-        answer = client.post("/v1/search", files={"file": data + b"after"})
-        assert answer.status_code == 200
+        after = {"file": data + b"after"}
+        eventually(lambda: client.post("/v1/search", files=after).status_code == 200)
 
 
 def test_auto_steps_back_once_it_is_calm(hurried: Server, shop: Shop) -> None:
@@ -66,7 +70,7 @@ def test_auto_steps_back_once_it_is_calm(hurried: Server, shop: Shop) -> None:
 
     def tier(client: httpx.Client) -> str:
         fresh = shop.picture(8) + next(numbers).to_bytes(4, "big")
-        return client.post("/v1/search", files={"file": fresh}).json()["tier"]
+        return client.post("/v1/search", files={"file": fresh}).json().get("tier", "")
 
     with hurried.client() as client:
         eventually(lambda: tier(client) == "best")
