@@ -20,6 +20,9 @@ from service.core.errors import SettingsError
 
 _TAKEN_A_ROUND = 16
 _BACKLOG = 2048
+_KEPT_SECONDS = 75
+"""That an idle connection is kept: longer than proxies keep theirs, 60 by default, lest one sends a
+request on a connection that is just being closed."""
 _GRACE_SECONDS = 10
 """That requests may take once the process is told to stop: a bulk write may be without end."""
 
@@ -38,6 +41,7 @@ def listen(app: FastAPI, host: str, port: int) -> None:
         access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEPT_SECONDS,
     )
     with _bound(host, port) as sockets, suppress(KeyboardInterrupt):
         shown = f"[{host}]" if ":" in host else host
