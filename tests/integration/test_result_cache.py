@@ -258,3 +258,21 @@ def test_a_herd_is_answered_by_one_search(data_dir: Path, tmp_path: Path, shop: 
     for stage in ("decode", "embed", "search"):
         assert f'vitrine_stage_seconds_count{{stage="{stage}"}} 2.0' in counted
     assert 'vitrine_answers_total{source="search"} 2.0' in counted
+
+
+def test_what_is_no_picture_is_refused_again_without_a_look(server: Server) -> None:
+    hits = 'vitrine_cache_hits_total{cache="refused",level="memory"}'
+    with server.client() as client:
+
+        def refused() -> tuple[str, str]:
+            body = client.post("/v1/search", files={"file": b"\xff\xd8\xff broken"}).json()
+            return body["code"], body["detail"]
+
+        def counted() -> float:
+            lines = client.get("/metrics").text.splitlines()
+            return next(float(line.split()[-1]) for line in lines if line.startswith(hits))
+
+        first, before = refused(), counted()
+        assert refused() == first
+        assert first[0] == "corrupt_image"
+        assert counted() == before + 1
