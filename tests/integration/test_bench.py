@@ -27,7 +27,7 @@ def test_the_short_form_measures_every_figure_and_judges_none(tmp_path: Path) ->
         env={**os.environ, "VITRINE_BENCH_PHOTOS": photos},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=500,
     )
 
     assert run.returncode == 0, run.stderr
