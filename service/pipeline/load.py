@@ -132,6 +132,18 @@ class Load:
                 return 0.0
             return before * self._busy / self._ended
 
+    @property
+    def spacing(self) -> float:
+        """Seconds of work from one end to the next, as measured last; 0 while none is known."""
+        with self._lock:
+            return self._busy / self._ended if self._ended else 0.0
+
+    def expect(self, spacing: float) -> None:
+        """Count on no less from one end to the next: what does the work is slower from now on."""
+        with self._lock:
+            self._advance()
+            self._busy = max(self._busy, spacing * self._ended)
+
     def _count(self) -> None:
         """Count one that ended; where much ends without any work, what is older fades too."""
         kept = 1 - 1 / _MEMORY_MOST_ENDS

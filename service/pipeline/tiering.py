@@ -62,6 +62,7 @@ class Tiers:
         self._clock = clock
         self._lock = Lock()
         self._lowered = False
+        self._spacing = 0.0  # of the best tier's answers, in seconds
         self._hurried_at = clock()
 
     @property
@@ -89,8 +90,10 @@ class Tiers:
         with self._lock:
             if wait >= self._target_seconds * _CALM:
                 self._hurried_at = now
-            if wait > self._target_seconds:
-                self._lowered = True
-            elif now - self._hurried_at >= _CALM_SECONDS:
+            if not self._lowered and wait > self._target_seconds:
+                self._lowered, self._spacing = True, self._load.spacing
+            elif self._lowered and now - self._hurried_at >= _CALM_SECONDS:
+                # Else a crowd would be let in at the fast tier's rate, and wait at this one's.
                 self._lowered = False
+                self._load.expect(self._spacing)
             return self._lowered

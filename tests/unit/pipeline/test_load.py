@@ -143,3 +143,19 @@ def test_an_hour_of_that_is_forgotten_within_seconds_of_work() -> None:
     work(load, clock, 300, 0.01)
     queued(load, 100)
     assert load.wait_seconds == pytest.approx(1.0, rel=0.2)
+
+
+def test_what_becomes_slower_is_counted_on_before_it_is_measured() -> None:
+    clock = Clock()
+    load = Load(clock=clock)
+    assert load.spacing == 0.0
+    load.expect(1.0)
+    assert load.spacing == 0.0, "nothing ended yet"
+    work(load, clock, 50, 0.02)
+    assert load.spacing == pytest.approx(0.02, rel=0.02)
+
+    load.expect(0.1)
+    queued(load, 10)
+    assert load.wait_seconds == pytest.approx(10 * 0.1, rel=0.02)
+    load.expect(0.01)
+    assert load.spacing == pytest.approx(0.1, rel=0.02), "it is not faster for that"

@@ -1,5 +1,7 @@
 """`auto` steps down when queries would wait too long, and back when they have not for a while."""
 
+import pytest
+
 from service.pipeline.load import Load
 from service.pipeline.querying import Picture, Query, Words
 from service.pipeline.search import Ask
@@ -61,6 +63,28 @@ def test_auto_steps_down_beyond_the_target_and_back_after_a_calm_while() -> None
     ]:
         told.append(roles(tiers) == ["best", "fast"])
     assert told == [False, False, True, True, True, False, False, False, True, False]
+
+
+def test_who_comes_after_a_step_back_is_told_the_wait_of_the_best_tier() -> None:
+    clock = Clock()
+    load = Load(clock=clock)
+    tiers = Tiers(FakeEncoder(), cheap_encoder(), load=load, target_seconds=0.5, clock=clock)
+    seconds = {"best": 0.03, "fast": 0.005}
+
+    def crowd(requests: int) -> None:
+        tickets = [load.admit() for _ in range(requests)]
+        for ticket in tickets:
+            role = roles(tiers)[-1]
+            with ticket.working():
+                clock.now += seconds[role]
+
+    crowd(30)  # 0.9 s of the best tier's work: what it takes is known at the end
+    crowd(400)  # so that these step down, and are soon done
+    assert load.spacing == pytest.approx(seconds["fast"], rel=0.2)
+    clock.now += 60
+    assert roles(tiers) == ["best"]
+    waiting = [load.admit() for _ in range(20)]
+    assert load.wait_seconds >= 0.9 * len(waiting) * seconds["best"]
 
 
 def test_a_model_of_one_tier_has_nowhere_to_step_down_to() -> None:
