@@ -145,13 +145,13 @@ async def _capacity(search: Send, plan: Plan) -> dict[str, Any]:
 
 
 def recovery_seconds(normal: Offered, after: Offered) -> float | None:
-    """Return when answers were as fast as before the overload; None where they never were.
+    """Return when answers were as fast as before the overload; None where they never were so.
 
     That is the end of the first quarter of a second, among those of requests due since it ended,
     whose answers are all good and no slower in their median than in the slowest of such windows at
     the same rate before.
     """
-    usual = max(median for median in _windows(normal) if median is not None)
+    usual = max((median for median in _windows(normal) if median is not None), default=0.0)
     for number, median in enumerate(_windows(after), 1):
         if median is not None and median <= usual:
             return number * _WINDOW_SECONDS

@@ -17,6 +17,8 @@ def test_not_recovered_while_anything_is_refused_or_slow() -> None:
     normal = _every_50_ms([20, 20])
     assert recovery_seconds(normal, _every_50_ms([10, 10], status=429)) is None
     assert recovery_seconds(normal, _every_50_ms([21, 90])) is None
+    never_well = _every_50_ms([20, 20], status=429)
+    assert recovery_seconds(never_well, _every_50_ms([20, 20])) is None
 
 
 def test_what_was_asked_is_told_as_met_or_missed() -> None:
