@@ -20,7 +20,7 @@ def serving_figures(report: Mapping[str, Any]) -> list[Figure]:
             where = f"{model}, {connections} at once"
             rows.append(_over_raw(where, connections, sides[SERVICE], sides["raw"]))
             rows.append(_processor(where, sides))
-            for peer in sides.keys() - {SERVICE, "raw"}:
+            for peer in [name for name in sides if name not in ("raw", SERVICE)]:
                 rows += _over_peer(where, connections, sides[SERVICE], peer, sides[peer])
         rows += [Figure(f"peers, {model}", reason) for reason in told["left_out"]]
     return rows
