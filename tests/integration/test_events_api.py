@@ -196,7 +196,7 @@ def test_too_many_are_refused(http: httpx.Client) -> None:
     assert http.post("/v1/events", data={"id": "x"}).status_code == 415
 
 
-@pytest.mark.parametrize("secret", [FEED, US])
+@pytest.mark.parametrize("secret", [FEED, US], ids=["write", "admin"])
 def test_another_scope_does_not_open_it(http: httpx.Client, secret: str) -> None:
     answer = http.post("/v1/events", json=CLICK, headers={"X-API-Key": secret})
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
