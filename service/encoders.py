@@ -17,6 +17,9 @@ from service.pipeline.batching import Batcher
 from service.pipeline.decoding import Decoding
 from service.settings import Settings
 
+_MOST_LANES = 4
+"""With more, it takes long until there is a picture for each of them."""
+
 
 def image_limits(settings: Settings) -> ImageLimits:
     """Return the bounds on a picture."""
@@ -28,9 +31,24 @@ def make_decoding(settings: Settings) -> Decoding:
     return Decoding(settings.decode_threads, wait_seconds=settings.decode_wait_seconds)
 
 
-def make_batcher(settings: Settings, encoder: Encoder) -> Batcher:
-    """Return what stands in front of the encoder for all who look at pictures."""
-    return Batcher(encoder, max_batch=settings.max_batch, lanes=settings.lanes)
+def make_batcher(settings: Settings, *tiers: OnnxEncoder) -> Batcher:
+    """Return what stands in front of these tiers, the best first, for all who look at pictures."""
+    lanes, threads = _lanes(settings)
+    narrow: dict[Encoder, Encoder] = {}
+    if threads is not None:
+        own = settings.model_copy(update={"threads": threads, "spinning": False})
+        narrow = {tier: _encoder(own, tier.tier.name or None) for tier in tiers}
+    return Batcher(tiers[0], max_batch=settings.max_batch, lanes=lanes, narrow=narrow)
+
+
+def _lanes(settings: Settings) -> tuple[int, int | None]:
+    """Return how many runs go at once, and on how many threads if one alone gets more of them."""
+    cores = len(os.sched_getaffinity(0))
+    chosen = settings.lanes is not None or settings.threads is not None
+    if chosen or settings.provider != "cpu" or cores == 1:
+        return settings.lanes or 1, None
+    lanes = min(cores, _MOST_LANES)
+    return lanes, cores // lanes
 
 
 def make_encoder(settings: Settings) -> OnnxEncoder:
@@ -54,7 +72,7 @@ def _encoder(settings: Settings, tier: str | None) -> OnnxEncoder:
         threads=settings.threads,
         spinning=settings.spinning,
         engines=settings.data_dir / "engines",
-        lanes=settings.lanes,
+        lanes=settings.lanes or 1,
     )
 
 
@@ -72,6 +90,6 @@ def for_runs_in_turn(settings: Settings) -> Settings:
     from decoding (docs/benchmarks.md).
     """
     threads = settings.threads
-    if threads is not None and settings.lanes > 1:
-        threads = min(threads * settings.lanes, len(os.sched_getaffinity(0)))
+    if threads is not None:
+        threads = min(threads * (settings.lanes or 1), len(os.sched_getaffinity(0)))
     return settings.model_copy(update={"threads": threads, "lanes": 1, "spinning": False})

@@ -84,10 +84,12 @@ class Settings(BaseSettings):
         description="Tier of searches that ask for `fast`, or are lowered; by default the "
         "cheapest, on the CPU in 8 bits where the bundle has that.",
     )
-    lanes: int = Field(
-        default=1,
+    lanes: int | None = Field(
+        default=None,
         ge=1,
-        description="Encoder runs at once; with `VITRINE_THREADS=1`, one a core may be faster.",
+        description="Encoder runs at once, each on `VITRINE_THREADS`. Where neither is set, the "
+        "CPU gives one run every core, and up to four runs a part of them once so many pictures "
+        "wait; elsewhere there is one run at a time.",
     )
     max_in_flight: int = Field(
         default=256,

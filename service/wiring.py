@@ -37,6 +37,7 @@ from service.encoders import (
     make_fast_encoder,
     make_text_encoder,
 )
+from service.pipeline.batching import Batcher
 from service.pipeline.compacting import Compacting, Due
 from service.pipeline.embedder import Embedder, TextSide
 from service.pipeline.embedding_cache import EmbeddingCache
@@ -189,7 +190,8 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
         fast = make_fast_encoder(settings, encoder)
         target = settings.latency_target_seconds
         tiers = Tiers(encoder, fast, load=load, target_seconds=target)
-        embedder = _embedder(settings, caches, tiers, store, fetcher)
+        batcher = make_batcher(settings, encoder, *([fast] if fast else []))
+        embedder = _embedder(settings, caches, tiers, batcher, store, fetcher)
         search = Search(encoder=encoder, embedder=embedder, live=live, store=store)
         # Apart from the threads of the other routes, so that a flood of searches starves none.
         searchers = _threads(stack, "search", settings.search_threads)
@@ -225,6 +227,7 @@ def _embedder(
     settings: Settings,
     caches: Caches,
     tiers: Tiers,
+    batcher: Batcher,
     store: SqliteStore,
     fetcher: ImageFetcher | None,
 ) -> Embedder:
@@ -241,7 +244,7 @@ def _embedder(
     fetches = max(1, settings.search_threads // 4)
     looking = Looking(
         tiers=tiers,
-        batcher=make_batcher(settings, encoder),
+        batcher=batcher,
         cache=EmbeddingCache(
             caches.embeddings, encoder.bundle_digest, manifest.dim, manifest.heads
         ),

@@ -71,12 +71,9 @@ class Part:
 class BatchQueue:
     """Jobs that wait."""
 
-    def __init__(self, max_batch: int, lanes: int) -> None:
-        """Prepare an empty queue for runs of at most `max_batch` pictures, `lanes` at once."""
-        self._max_batch = max_batch
+    def __init__(self, max_batch: int) -> None:
+        """Prepare an empty queue for runs of at most `max_batch` pictures."""
         self._share = max(1, max_batch // 2)
-        # Where there are other lanes, what one caller brings is for them too.
-        self._share_alone = max_batch if lanes == 1 else self._share
         self._interactive: deque[Job] = deque()
         self._bulk: deque[Job] = deque()
         self._passed_over = 0
@@ -122,12 +119,17 @@ class BatchQueue:
         self._passed_over += bool(self._bulk)
         return self._interactive.popleft()
 
-    def filled(self, job: Job) -> list[Part]:
-        """Make a run of a job that leads, and of those like it that fit beside; keep the rest."""
+    def filled(self, job: Job, most: int) -> list[Part]:
+        """Make a run of a job that leads, and of those like it that fit beside; keep the rest.
+
+        Args:
+            job: That leads.
+            most: Pictures of the run.
+        """
         waiting = self._of(job)
         alone = not (self._interactive or self._bulk)
-        parts = [_cut(job, self._share_alone if alone else self._share)]
-        room = self._max_batch - parts[0].count
+        parts = [_cut(job, most if alone else min(most, self._share))]
+        room = most - parts[0].count
         behind = [job] if job.rest else []
         for other in [each for each in waiting if each.encoder is job.encoder]:
             if not room:

@@ -1,17 +1,22 @@
 """Natural batching: an idle encoder takes a picture at once, a busy one all that queued since.
 
     see   -> a lane is free? lead : queue (`batch_queue`) and wait
-    lead  -> own pictures + what waits of the same tier, up to max_batch -> results to their callers
+    lead  -> own pictures + a lane's share of what waits of its tier -> results to their callers
           -> the first still waiting leads next
 
 No timer: a batch forms only while every lane is busy, and a lone picture runs in its caller's
 thread without a hand-over. What nobody waits for any more is dropped before it is encoded. A run
 that fails is halved until what fails is one picture.
+
+An encoder may have a narrow twin, which takes no more than a lane's share of the cores. A run that
+is alone then takes every core and every lane, and is over soonest so. Once there is a picture for
+each lane, narrow runs go side by side: they wait for no thread but their own, and do more in all.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
@@ -27,18 +32,28 @@ from service.pipeline.terms import EXACT, PATIENT, Terms
 class Batcher:
     """Stands in front of the encoders of a bundle; safe to call from any number of threads."""
 
-    def __init__(self, encoder: Encoder, *, max_batch: int = 16, lanes: int = 1) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        max_batch: int = 16,
+        lanes: int = 1,
+        narrow: Mapping[Encoder, Encoder] | None = None,
+    ) -> None:
         """Prepare an empty queue.
 
         Args:
             encoder: What runs the batches of callers who name no other.
             max_batch: Pictures a run, at most.
             lanes: Runs at once.
+            narrow: The narrow twins, by encoder; one without takes a lane whatever it runs.
         """
         self._encoder = encoder
+        self._max_batch = max_batch
         self._lanes = lanes
+        self._narrow = narrow or {}
         self._lock = Lock()
-        self._queue = BatchQueue(max_batch, lanes)
+        self._queue = BatchQueue(max_batch)
         self._running = 0
         # For the parts of one job that run side by side; the first is its caller's.
         self._helpers = ThreadPoolExecutor(lanes, thread_name_prefix="encode")
@@ -107,30 +122,37 @@ class Batcher:
     def _lead(self, job: Job, *, in_its_thread: bool) -> None:
         """Run a job and what waits like it as one batch, then hand the lane on."""
         with self._lock:
-            parts = self._run_of(job)
+            run = self._run_of(job)
         outcomes: list[Seen | VitrineError] = []
         try:
-            if parts:
-                outcomes = _outcomes(job.encoder, _together([part.pixels for part in parts]))
+            if run.parts:
+                outcomes = _outcomes(run.encoder, _together([part.pixels for part in run.parts]))
         finally:
             with self._lock:
-                _deal(parts, outcomes)
+                _deal(run.parts, outcomes)
                 job.waits = job.waits or in_its_thread
+                self._running -= run.lanes - 1
                 self._hand_on()
 
-    def _run_of(self, job: Job) -> list[Part]:
-        """Make up a run, none if nobody waits for it; let other lanes go on with the rest."""
+    def _run_of(self, job: Job) -> "_Run":
+        """Make up a run, empty if nobody waits for it; let other lanes go on with the rest."""
         for useless in self._queue.drop_useless():
             useless.woken.set()
         job.failure = job.terms.failure()
         if job.failure is not None:
             job.woken.set()
-            return []
-        parts = self._queue.filled(job)
+            return _Run(job.encoder, [])
+        free = self._lanes - self._running + 1
+        pictures = job.rest + self._queue.pictures
+        narrow = self._narrow.get(job.encoder)
+        if narrow and pictures < free == self._lanes:
+            self._running += self._lanes - 1
+            return _Run(job.encoder, self._queue.filled(job, self._max_batch), self._lanes)
+        parts = self._queue.filled(job, min(self._max_batch, -(-pictures // free)))
         while self._running < self._lanes and self._queue.pictures:
             self._running += 1
             self._hand_on()
-        return parts
+        return _Run(narrow or job.encoder, parts)
 
     def _hand_on(self) -> None:
         """Let the next one lead, in its caller's thread if that is idle."""
@@ -142,6 +164,15 @@ class Batcher:
             job.woken.set()
         else:  # its caller is busy with another part of it, in another lane
             self._helpers.submit(self._lead, job, in_its_thread=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Pictures that are encoded together, by what, and how many lanes that takes."""
+
+    encoder: Encoder
+    parts: list[Part]
+    lanes: int = 1
 
 
 def _outcomes(encoder: Encoder, pixels: Pixels) -> list[Seen | VitrineError]:

@@ -33,7 +33,7 @@ class Knobs:
 
     best_tier: str | None
     threads: int | None
-    lanes: int
+    lanes: int | None
     spinning: bool
     max_batch: int
     decode_threads: int | None
@@ -178,7 +178,7 @@ def stages_for(
     ]
     if on_gpu:
         return around
-    lanes = [(None, 1), (None, 2), (some(cores // 2), 2), (some(1), cores)]
+    lanes = [(None, None), (None, 1), (some(cores // 2), 2), (some(1), cores)]
     return [
         Stage("tier", [{"best_tier": name} for name in tiers]),
         Stage("lanes", [{"threads": threads, "lanes": count} for threads, count in lanes]),

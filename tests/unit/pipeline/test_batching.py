@@ -26,9 +26,10 @@ from support.live_server import eventually
 class Callers:
     """Threads that each embed some pictures; the encoder is busy from the first one on."""
 
-    def __init__(self, pool: ThreadPoolExecutor, max_batch: int, lanes: int) -> None:
-        self.encoder, self.other = GatedEncoder(), GatedEncoder()
-        self.batcher = Batcher(self.encoder, max_batch=max_batch, lanes=lanes)
+    def __init__(self, pool: ThreadPoolExecutor, max_batch: int, lanes: int, twin: bool) -> None:
+        self.encoder, self.other, self.narrow = GatedEncoder(), GatedEncoder(), GatedEncoder()
+        narrow = {self.encoder: self.narrow} if twin else None
+        self.batcher = Batcher(self.encoder, max_batch=max_batch, lanes=lanes, narrow=narrow)
         self._pool = pool
 
     def call(self, seed: int) -> "Future[np.ndarray]":
@@ -47,20 +48,20 @@ class Callers:
         return future
 
     def runs(self) -> int:
-        return len(self.encoder.threads) + len(self.other.threads)
+        return sum(len(each.threads) for each in (self.encoder, self.other, self.narrow))
 
     def wait_until_queued(self, count: int) -> None:
         eventually(lambda: self.batcher.waiting == count)
 
     def let_all(self) -> None:
-        self.encoder.let_all()
-        self.other.let_all()
+        for each in (self.encoder, self.other, self.narrow):
+            each.let_all()
 
 
 @contextmanager
-def callers(max_batch: int = 16, lanes: int = 1) -> Iterator[Callers]:
+def callers(max_batch: int = 16, lanes: int = 1, *, twin: bool = False) -> Iterator[Callers]:
     with ThreadPoolExecutor(32) as pool:
-        group = Callers(pool, max_batch, lanes)
+        group = Callers(pool, max_batch, lanes, twin)
         try:
             yield group
         finally:
@@ -286,13 +287,60 @@ def test_with_two_lanes_what_one_caller_brings_is_for_both() -> None:
         group.encoder.wait_until_busy()  # while the first run goes on
         group.let_all()
         holds(many.result(PATIENCE_SECONDS), *range(12))
-    assert group.encoder.batches == [4, 4, 4]
+    assert group.encoder.batches == [6, 6]
 
 
+def test_a_run_that_is_alone_has_every_core_and_every_lane() -> None:
+    with callers(lanes=2, twin=True) as group:
+        first = group.see(0)
+        second = group.see(1)
+        assert group.batcher.waiting == 1, "though there is a second lane"
+        group.encoder.let.release(2)
+        holds(first.result(PATIENCE_SECONDS), 0)
+        holds(second.result(PATIENCE_SECONDS), 1)
+    assert (group.encoder.batches, group.narrow.batches) == ([1, 1], [])
+
+
+def test_with_a_picture_for_each_lane_narrow_runs_go_side_by_side() -> None:
+    with callers(lanes=2, twin=True) as group:
+        first = group.see(0)
+        waiting = [group.see(seed) for seed in range(1, 6)]
+        group.encoder.let.release()
+        group.narrow.wait_until_busy()
+        group.narrow.wait_until_busy()
+        group.narrow.let.release(2)
+        holds(first.result(PATIENCE_SECONDS), 0)
+        for seed, future in enumerate(waiting, 1):
+            holds(future.result(PATIENCE_SECONDS), seed)
+        last = group.see(6)
+        group.encoder.let.release()
+        holds(last.result(PATIENCE_SECONDS), 6)
+    assert sorted(group.narrow.batches) == [2, 3]
+    assert group.encoder.batches == [1, 1], "alone again"
+
+
+def test_who_comes_while_a_narrow_run_goes_on_takes_the_lane_that_is_free() -> None:
+    with callers(lanes=2, twin=True) as group:
+        many = group.see(0, 1)
+        group.narrow.wait_until_busy()
+        group.narrow.wait_until_busy()
+        group.narrow.let.release()
+        late = group.see(2)
+        group.narrow.wait_until_busy()
+        group.let_all()
+        holds(many.result(PATIENCE_SECONDS), 0, 1)
+        holds(late.result(PATIENCE_SECONDS), 2)
+    assert (group.encoder.batches, group.narrow.batches) == ([], [1, 1, 1])
+
+
+@pytest.mark.parametrize("twin", [False, True])
 @pytest.mark.parametrize("lanes", [1, 2, 3])
-def test_whatever_comes_everyone_is_answered_and_every_lane_is_free_again(lanes: int) -> None:
-    encoders = [FakeEncoder(), FakeEncoder()]
-    batcher = Batcher(encoders[0], max_batch=6, lanes=lanes)
+def test_whatever_comes_everyone_is_answered_and_every_lane_is_free_again(
+    lanes: int, twin: bool
+) -> None:
+    encoders, narrow = [FakeEncoder(), FakeEncoder()], FakeEncoder()
+    twins = {encoders[0]: narrow} if twin else None  # the other runs as it is
+    batcher = Batcher(encoders[0], max_batch=6, lanes=lanes, narrow=twins)
 
     def call(seed: int) -> Callable[[], None] | None:
         rng = np.random.default_rng(seed)
@@ -316,7 +364,8 @@ def test_whatever_comes_everyone_is_answered_and_every_lane_is_free_again(lanes:
         check()
     assert len(checks) >= 80
     assert batcher.waiting == 0
-    assert max(max(encoder.batches) for encoder in encoders) <= 6
+    assert max(batch for each in (*encoders, narrow) for batch in each.batches) <= 6
+    assert bool(narrow.batches) == twin
     assert batcher._running == 0
 
 
