@@ -82,7 +82,7 @@ bench-matching: install-dev  ## Measure match, category=auto and words on the re
 load: install-dev  ## Load a server it starts: SHAPE=steady|ramp|spike|soak, or OPEN=1; reports in loadtests/reports.
 	$(BIN)/python -m $(if $(OPEN),loadtests.open,loadtests.run $(if $(SHAPE),--shape $(SHAPE))) $(ARGS)
 
-bench-cache: install-dev  ## Kept answers against an endpoint that does nothing, a herd, Redis killed under load.
+bench-cache: install-dev  ## Kept answers against an endpoint that does nothing, and a herd.
 	@$(BIN)/python -m bench.cache
 
 bench-soak: install-dev  ## Mixed traffic for SECONDS=600: whether memory grows, and every answer is right.

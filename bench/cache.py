@@ -1,12 +1,12 @@
-"""`python -m bench.cache`: what a kept answer costs, a herd, and a Redis that goes; JSON on stdout.
+"""`python -m bench.cache`: what a kept answer costs, and a herd; JSON on stdout.
 
     pictures again and again -> answers in memory | in Redis | an endpoint that does nothing
     a new picture, 200 times at once                 -> how often it was decoded and searched
-    new and known pictures in an open loop, Redis killed and started meanwhile -> failures, latency
 
 The servers are asked in turns, a round each, by other pictures at once than those under way, which
-would share an answer. The client is one event loop on the same cores,
-so requests a second are told beside the processor time that each request took of its server.
+would share an answer. The client is one event loop on the same cores, so requests a second are
+told beside the processor time that each request took of its server. `bench.redis_outage` has what
+happens when Redis goes.
 """
 
 import argparse
@@ -23,11 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import uvloop
 
 from bench.cache_table import figures
-from bench.open_loop import WRONG, Offered, Send, closed, offer
+from bench.open_loop import Offered, closed
 from bench.overload import say
 from bench.report import machine, markdown
 from bench.shop import shop_server
@@ -39,8 +38,6 @@ from loadtests.workload import with_comment
 
 _AT_ONCE = 16
 _HERD = 200
-_KNOWN_PICTURES = 20
-_LOAD_SHARE = 0.5
 _SEARCH_STAGES = ("decode", "embed", "search")
 
 
@@ -50,11 +47,10 @@ class Plan:
 
     rounds: int = 7
     seconds: float = 4
-    redis_seconds: float = 30
     products: int = 1000
 
 
-QUICK = Plan(rounds=2, seconds=0.5, redis_seconds=4, products=60)
+QUICK = Plan(rounds=2, seconds=0.5, products=60)
 
 
 def measure(plan: Plan = QUICK) -> dict[str, Any]:
@@ -64,14 +60,11 @@ def measure(plan: Plan = QUICK) -> dict[str, Any]:
         redis_process(Path(name)) as redis,
         shop_server(Path(name), plan.products, {"compact_rows": 0}) as (near, pictures),
         service(Path(name) / "data", Path(name) / "far.log", _far(redis)) as far,
-        service(Path(name) / "data", Path(name) / "both.log", {"redis_url": redis.url}) as both,
     ):
         report: dict[str, Any] = {"machine": machine()}
         report["hits"] = uvloop.run(_hits(plan, Path(name), _alike(pictures), near, far))
         say("a herd ...")
         report["herd"] = uvloop.run(_herd(near, pictures[0]))
-        say("Redis is killed and started under load ...")
-        report["redis_killed"] = uvloop.run(_killed(plan, redis, both, pictures))
         return report
 
 
@@ -186,47 +179,6 @@ async def _stages(client: Client) -> dict[str, int]:
     text = (await client.ask(request)).body.decode()
     found = re.findall(r'^vitrine_stage_seconds_count\{stage="(\w+)"\} (\S+)$', text, re.MULTILINE)
     return dict.fromkeys(_SEARCH_STAGES, 0) | {name: round(float(count)) for name, count in found}
-
-
-async def _killed(
-    plan: Plan, redis: RedisProcess, served: Served, pictures: list[bytes]
-) -> dict[str, Any]:
-    """Offer the same load twice, and in the middle third of the second time there is no Redis."""
-    client = Client(served.address)
-    searches = _mixed(client, pictures)
-    room = await closed(searches, at_once=8, seconds=plan.redis_seconds / 3)
-    rate = _LOAD_SHARE * room.goodput
-    say(f"{rate:.1f}/s of {room.goodput:.1f}/s ...")
-    before = await offer(searches, rate=rate, seconds=plan.redis_seconds)
-    loading = asyncio.create_task(offer(searches, rate=rate, seconds=plan.redis_seconds, seed=1))
-    await asyncio.sleep(plan.redis_seconds / 3)
-    await asyncio.to_thread(redis.kill)
-    await asyncio.sleep(plan.redis_seconds / 3)
-    await asyncio.to_thread(redis.start)
-    meanwhile = await loading
-    client.close()
-    return {
-        "before": before.told(),
-        "meanwhile": meanwhile.told(),
-        "p99_ratio": round(meanwhile.percentile(99) / before.percentile(99), 3),
-    }
-
-
-def _mixed(client: Client, pictures: list[bytes]) -> Send:
-    """Half of the searches are by a picture that nobody sent before, half by one of a few."""
-    numbers = iter(range(sys.maxsize))
-    rng = np.random.default_rng(0)
-
-    async def search(_: int) -> int:
-        number = next(numbers)
-        data = pictures[number % _KNOWN_PICTURES]
-        if rng.random() < 0.5:
-            data = with_comment(pictures[number % len(pictures)], f"picture {number}")
-        answer = await client.ask(upload("", data, {}, lambda _: None).wire())
-        right = answer.status != 200 or json.loads(answer.body)["total"] > 0
-        return answer.status if right else WRONG
-
-    return search
 
 
 @contextmanager

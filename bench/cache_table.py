@@ -9,7 +9,7 @@ _LEAST = {"memory": 0.5, "redis": 0.3}
 
 def figures(report: dict[str, Any]) -> list[Figure]:
     """Return the figures, in the order of the issue."""
-    hits, herd, killed = report["hits"], report["herd"], report["redis_killed"]
+    hits, herd = report["hits"], report["herd"]
     told = []
     for kept, least in _LEAST.items():
         for bare, what in (("bare_form", "parses the form"), ("bare_body", "reads the bytes")):
@@ -32,18 +32,6 @@ def figures(report: dict[str, Any]) -> list[Figure]:
             ", ".join(f"{stage} {count}" for stage, count in times.items()),
             "each once",
             once and herd["different_answers"] == 1,
-        ),
-        Figure(
-            "Redis killed and started: failed",
-            str(killed["meanwhile"]["failed"]),
-            "0",
-            killed["meanwhile"]["failed"] == 0,
-        ),
-        Figure(
-            "Redis killed and started: p99 over before",
-            str(killed["p99_ratio"]),
-            "<= 1.5",
-            killed["p99_ratio"] <= 1.5,
         ),
     ]
     return told
