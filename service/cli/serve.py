@@ -9,7 +9,7 @@ import structlog
 import typer
 from fastapi import FastAPI
 
-from service.adapters.heap import bound_heap
+from service.adapters.heap import bound_heap, trimming_heap
 from service.api.app import create_app
 from service.api.serving import Serving
 from service.cli.listening import listen
@@ -45,6 +45,7 @@ def run_server(settings: Settings) -> None:
     # uvicorn raises again what it was stopped by, which by default would end the process at once.
     signal.signal(signal.SIGTERM, _terminated)
     with (
+        trimming_heap(),
         serving(settings) as parts,
         rate_limiting(settings) as buckets,
         compacting_beside(settings, parts.live),
