@@ -58,7 +58,7 @@ class _Amount:
     batches: Sequence[int]
 
 
-_FULL = _Amount((1, 8, 32), 5, 8.0, 2.0, 1.0, (1, 4, 8, 16, 32))
+_FULL = _Amount((1, 8, 32), 3, 6.0, 1.0, 1.0, (1, 4, 8, 16, 32))
 _SHORT = _Amount((1, 8), 1, 0.3, 0.1, 0.1, (1, 8))
 _ASKED = 10
 """Pictures by which the sides are held to the same answers."""

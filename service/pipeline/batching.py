@@ -28,6 +28,9 @@ from service.pipeline.batch_queue import BatchQueue, Job, Part
 from service.pipeline.outcome import succeeded
 from service.pipeline.terms import EXACT, PATIENT, Terms
 
+_NARROW_BATCH = 4
+"""Pictures of a narrow run: more are hardly quicker each, and who comes next waits for all."""
+
 
 class Batcher:
     """Stands in front of the encoders of a bundle; safe to call from any number of threads."""
@@ -132,7 +135,11 @@ class Batcher:
                 _deal(run.parts, outcomes)
                 job.waits = job.waits or in_its_thread
                 self._running -= run.lanes - 1
+                # First, so that the lane is not idle while those who are done take the interpreter.
                 self._hand_on()
+                for part in run.parts:
+                    if part.job.done:
+                        part.job.woken.set()
 
     def _run_of(self, job: Job) -> "_Run":
         """Make up a run, empty if nobody waits for it; let other lanes go on with the rest."""
@@ -148,7 +155,8 @@ class Batcher:
         if narrow and pictures < free == self._lanes:
             self._running += self._lanes - 1
             return _Run(job.encoder, self._queue.filled(job, self._max_batch), self._lanes)
-        parts = self._queue.filled(job, min(self._max_batch, -(-pictures // free)))
+        most = min(self._max_batch, _NARROW_BATCH) if narrow else self._max_batch
+        parts = self._queue.filled(job, min(most, -(-pictures // free)))
         while self._running < self._lanes and self._queue.pictures:
             self._running += 1
             self._hand_on()
@@ -193,14 +201,12 @@ def _together(pictures: Sequence[Pixels]) -> Pixels:
 
 
 def _deal(parts: Sequence[Part], outcomes: Sequence[Seen | VitrineError]) -> None:
-    """Give the outcomes of a run to their jobs, and wake those that are done."""
+    """Give the outcomes of a run to their jobs."""
     interrupted = EncoderError("the run was interrupted")
     given = iter(outcomes)
     for part in parts:
         for place in range(part.start, part.start + part.count):
             part.job.seen[place] = next(given, interrupted)
-        if part.job.done:
-            part.job.woken.set()
 
 
 def _each(vectors: Vectors, heads: Mapping[str, NDArray[np.float32]], count: int) -> Iterator[Seen]:
