@@ -170,6 +170,7 @@ def saved_once(root: Path, family: str) -> Path:
     """The model's folder below `root`, made at its first use; not to be changed."""
     folder = root / "models" / family
     folder.mkdir(parents=True)
+    torch.manual_seed(0)  # whatever was drawn before it in this process
     SAVERS[family](folder)
     return folder
 

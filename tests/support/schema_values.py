@@ -48,8 +48,11 @@ def mend(node: Any) -> None:
 def mend_headers(headers: Any) -> None:
     """Leave one condition, and one that can be read: schemathesis makes `0` of their patterns.
 
-    Keys are new ones, since what came under one before would be answered in place of this.
+    Keys are new ones, since what came under one before would be answered in place of this; and what
+    shall be answered has the time for it.
     """
+    if headers.get("X-Timeout-Ms", "").isdecimal():
+        headers["X-Timeout-Ms"] = "60000"
     for name in ("If-Match", "If-None-Match"):
         if headers.get(name) == "0":
             headers[name] = "*"
