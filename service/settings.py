@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         default=0.5,
         gt=0,
         description="How long a search should take: one that would wait longer gets the fast tier, "
-        "one that would wait a quarter longer a 429.",
+        "one that would wait a tenth longer a 429.",
     )
     search_threads: int = Field(
         default=32,

@@ -19,7 +19,7 @@ from service.api.serving import Serving
 from service.core.errors import OverloadedError
 from service.pipeline.load import Load
 
-_WAIT = 1.25
+_WAIT = 1.1
 """Of the target, that a query may wait: twice the target is what its caller sees at worst."""
 _PATIENCE = 20.0
 """Likewise of many queries in one request, whose caller expects to wait."""

@@ -154,7 +154,7 @@ def test_who_would_wait_too_long_is_told_when_to_come_back() -> None:
         door = Door()
         work_through(door, door.queries, 100, 0.1)  # ten a second
         tasks = []
-        while (waiting := len(tasks)) < 7:  # of 0.625 s
+        while (waiting := len(tasks)) < 6:  # of 0.55 s
             tasks.append(await door.let_in("POST", "/v1/search"))
             assert door.queries.waiting == waiting + 1
         (start, body) = await door.ask("POST", "/v1/search")
@@ -185,7 +185,7 @@ def test_callers_who_send_nothing_are_no_queue_for_long() -> None:
         door = Door()
         door.silent = True
         work_through(door, door.queries, 100, 0.1)
-        for _ in range(7):
+        for _ in range(6):
             await door.let_in("POST", "/v1/search")
         (start, _) = await door.ask("POST", "/v1/search")
         assert start["status"] == 429
