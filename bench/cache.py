@@ -12,7 +12,6 @@ happens when Redis goes.
 import argparse
 import asyncio
 import json
-import os
 import re
 import statistics
 import sys
@@ -28,6 +27,7 @@ import uvloop
 from bench.cache_table import figures
 from bench.open_loop import Offered, closed
 from bench.overload import say
+from bench.processor import processor_seconds
 from bench.report import machine, markdown
 from bench.shop import shop_server
 from bench.wire import Client
@@ -101,11 +101,11 @@ async def _hits(
         for number in range(plan.rounds + 1):
             say(f"hits, round {number} ...")
             for name, (served, sent) in asked.items():
-                spent = _cpu_seconds(served.pid)
+                spent = processor_seconds(served.pid)
                 done = await _asked(served, sent, plan.seconds)
                 if number:  # the first one warms up
                     rates[name].append(done.goodput)
-                    spent = _cpu_seconds(served.pid) - spent
+                    spent = processor_seconds(served.pid) - spent
                     costs[name].append(1e6 * spent / len(done.requests))
                     clients.append(done.client_cpu_seconds / done.seconds)
     return {
@@ -188,12 +188,6 @@ def _bare(folder: Path, answer_bytes: int) -> Iterator[Served]:
     with running([sys.executable, "-m", "bench.bare", *options], log) as process:
         wait_until("the bare endpoint", lambda: "running on" in log.read_text(), process, log)
         yield Served(f"http://127.0.0.1:{port}", process.pid)
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Return what a process and its threads have spent of the processors."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _spread(values: list[float]) -> dict[str, float]:

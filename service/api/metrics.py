@@ -39,6 +39,28 @@ class Answered(Protocol):
         ...
 
 
+_COUNTERS = {
+    "requests": ("HTTP requests.", ("method", "route", "status")),
+    "embedding_cache": ("Look-ups of query vectors.", ("result",)),
+    "answers": (
+        "Answers by where they came from: a search, a cache, an equal request under way.",
+        ("source",),
+    ),
+    "matches": (
+        "Answers by how good the best result was: many of `none` are what the shop lacks.",
+        ("match",),
+    ),
+    "tier": ("Answers to pictures by the tier that looked at them.", ("tier",)),
+    "bulk_lines": ("Lines of bulk writes.", ("status",)),
+    "events": ("Events that shops reported, each once.", ("type",)),
+    "degraded": ("Answers given while something was not working.", ("part",)),
+}
+"""Counters, `vitrine_<name>_total`, and their labels."""
+_TIMES = {
+    "request": ("Time to the end of the answer.", "route"),
+    "stage": ("Time of each stage of a search.", "stage"),
+}
+"""Histograms, `vitrine_<name>_seconds`, and their label."""
 _INDEX = {
     "version": "Version being served; 0 for none.",
     "refused": "1 while the current version is not the one being served, because it was refused.",
@@ -64,93 +86,35 @@ class Metrics:
         self._serving = serving
         self._registry = CollectorRegistry()
         self._registry.register(CacheCollector(serving.caches))
-        # A child is looked up once: that costs three times as much as counting.
-        self._requests = cache(
-            Counter(
-                "vitrine_requests_total",
-                "HTTP requests.",
-                ["method", "route", "status"],
-                registry=self._registry,
-            ).labels
-        )
-        self._seconds = cache(
-            Histogram(
-                "vitrine_request_seconds",
-                "Time to the end of the answer.",
-                ["route"],
-                buckets=_SECONDS,
-                registry=self._registry,
-            ).labels
-        )
-        self._stages = cache(
-            Histogram(
-                "vitrine_stage_seconds",
-                "Time of each stage of a search.",
-                ["stage"],
-                buckets=_SECONDS,
-                registry=self._registry,
-            ).labels
-        )
-        self._cache = cache(
-            Counter(
-                "vitrine_embedding_cache_total",
-                "Look-ups of query vectors.",
-                ["result"],
-                registry=self._registry,
-            ).labels
-        )
-        self._answers = cache(
-            Counter(
-                "vitrine_answers_total",
-                "Answers by where they came from: a search, a cache, an equal request under way.",
-                ["source"],
-                registry=self._registry,
-            ).labels
-        )
-        self._matches = cache(
-            Counter(
-                "vitrine_matches_total",
-                "Answers by how good the best result was: many of `none` are what the shop lacks.",
-                ["match"],
-                registry=self._registry,
-            ).labels
-        )
-        self._bulk = cache(
-            Counter(
-                "vitrine_bulk_lines_total",
-                "Lines of bulk writes.",
-                ["status"],
-                registry=self._registry,
-            ).labels
-        )
-        self._events = cache(
-            Counter(
-                "vitrine_events_total",
-                "Events that shops reported, each once.",
-                ["type"],
-                registry=self._registry,
-            ).labels
-        )
-        self._degraded = cache(
-            Counter(
-                "vitrine_degraded_total",
-                "Answers given while something was not working.",
-                ["part"],
-                registry=self._registry,
-            ).labels
+        # A child is looked up once, which costs more than counting.
+        counters = {
+            name: cache(Counter(f"vitrine_{name}", told, [*labels], registry=self._registry).labels)
+            for name, (told, labels) in _COUNTERS.items()
+        }
+        self._requests = counters["requests"]
+        self._cache = counters["embedding_cache"]
+        self._answers = counters["answers"]
+        self._matches = counters["matches"]
+        self._tiers = counters["tier"]
+        self._bulk = counters["bulk_lines"]
+        self._events = counters["events"]
+        self._degraded = counters["degraded"]
+        self._seconds, self._stages = (
+            cache(
+                Histogram(
+                    f"vitrine_{name}_seconds",
+                    told,
+                    [label],
+                    buckets=_SECONDS,
+                    registry=self._registry,
+                ).labels
+            )
+            for name, (told, label) in _TIMES.items()
         )
         self._index = {
             name: Gauge(f"vitrine_index_{name}", told, registry=self._registry)
             for name, told in _INDEX.items()
         }
-        self._tiers = cache(
-            Counter(
-                "vitrine_tier_total",
-                "Answers to pictures by the tier that looked at them.",
-                ["tier"],
-                registry=self._registry,
-            ).labels
-        )
         self._queue_images = Gauge(
             "vitrine_queue_images",
             "Pictures that wait for a run of the encoder.",
