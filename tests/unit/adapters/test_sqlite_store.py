@@ -14,6 +14,7 @@ import pytest
 from service.adapters.sqlite_rows import now
 from service.adapters.sqlite_schema import MIGRATIONS
 from service.adapters.sqlite_store import SqliteStore
+from service.adapters.sqlite_view import SqliteView
 from service.core.errors import StoreError
 from service.core.events import Event, EventType
 from service.core.store import RunTotals, SeenRow, Write, Written
@@ -203,6 +204,25 @@ def test_what_was_merged_or_written_outlives_the_process(path: Path, store: Sqli
     assert killed.returncode == -signal.SIGKILL
     assert [p.product.id for p in store.list_products(10)] == ["merged", "written"]
     assert list(store.replay(0, BUNDLE).products) == ["written"]
+
+
+def test_what_is_read_of_some_products_does_not_begin_with_every_embedding(
+    path: Path, store: SqliteStore
+) -> None:
+    store.write([Write("p", Product("p"), images("x"))], BUNDLE, vectors("x"))
+    with closing(sqlite3.connect(path)) as db:
+        asked: list[str] = []
+        db.set_trace_callback(asked.append)
+        view = SqliteView(db)
+        assert list(view.replay(0, BUNDLE).products) == ["p"]
+        assert view.without_vectors(BUNDLE) == []
+        db.set_trace_callback(None)
+        joined = [query for query in asked if "CROSS JOIN embeddings" in query]
+        assert len(joined) == 2
+        for query in joined:
+            plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {query}")]
+            tables = [step.split()[1] for step in plan if step.startswith(("SCAN", "SEARCH"))]
+            assert tables.index("product_images") < tables.index("embeddings"), plan
 
 
 def contents(path: Path) -> dict[str, bytes]:
