@@ -8,7 +8,6 @@ asked for, such as a damaged picture, would fail every other likewise.
 """
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -33,10 +32,7 @@ class Flights(Generic[_T]):
             Exception: What that call raised, unless that was its own.
         """
         while (flight := self._flights.get(key)) is not None:
-            # Waited for, not awaited: whoever gives up would else give up for all.
-            left = terms.seconds_left
-            await asyncio.wait([flight], timeout=None if left == math.inf else left)
-            terms.check()
+            await terms.wait_for(flight)
             landed = flight.result()
             if isinstance(landed, Exception):
                 # Raised for every one that waits: its traceback must not pile up.

@@ -5,11 +5,12 @@
 Whoever is about to do something costly asks first whether anybody still waits for it.
 """
 
+import asyncio
 import math
 import time
 from dataclasses import dataclass
 from threading import Event
-from typing import Literal
+from typing import Any, Literal
 
 from service.core.errors import AbandonedError, DeadlineExceededError, VitrineError
 from service.core.tiers import Wanted
@@ -45,6 +46,18 @@ class Terms:
         if self.deadline == math.inf:
             return math.inf
         return max(0.0, self.deadline - time.monotonic())
+
+    async def wait_for(self, future: "asyncio.Future[Any]") -> None:
+        """Return once it is done; whoever gives up gives up alone, since it goes on.
+
+        Raises:
+            DeadlineExceededError: It took too long.
+            AbandonedError: Nobody waits any more.
+        """
+        while not future.done():  # uvloop counts in whole milliseconds, and may wake up early
+            left = self.seconds_left
+            await asyncio.wait([future], timeout=None if left == math.inf else left)
+            self.check()
 
     def check(self) -> None:
         """Raise what `failure` returns, if anything."""

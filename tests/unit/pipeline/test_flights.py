@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+import uvloop
 
 from service.core.errors import (
     AbandonedError,
@@ -124,6 +125,24 @@ def test_one_that_waits_and_is_cancelled_or_late_takes_nobody_along() -> None:
         assert (cancelled.cancelled(), calls.made) == (True, 1)
 
     asyncio.run(check())
+
+
+def test_whoever_is_late_is_told_so_by_the_clock_of_the_server_too() -> None:
+    """Its loop is uvloop's, whose timers may go off half a millisecond before their time."""
+
+    async def check() -> None:
+        flights, calls = Flights[str](), Calls()
+        leader = asyncio.create_task(either(flights, calls))
+        await turns()
+        start = time.monotonic()
+        soon = [Terms(deadline=start + 0.005 + number / 10_000) for number in range(50)]
+        waiting = [either(flights, calls, terms) for terms in soon]
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {DeadlineExceededError}
+        calls.go.set()
+        assert await leader == "result 1"
+
+    uvloop.run(check())
 
 
 def test_other_keys_do_not_wait() -> None:
