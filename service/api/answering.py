@@ -2,7 +2,8 @@
 
     AskedQuery -> key -> kept in this process? -> answer
                -> an equal one under way? wait for it -> answer
-               -> a thread: kept in Redis? | search -> JSON -> kept -> answer
+               -> kept in Redis? asked together with others -> answer
+               -> a thread: search -> JSON -> kept -> answer
     answer + request id, times, what is not working -> response
 
 What is kept is the JSON; what is of one request alone is put around it on the way out.
@@ -82,7 +83,7 @@ class Answering:
         start = time.perf_counter()
         asked = self._asked(query)
         if asked.moment is None:
-            told = await self._led(request, asked, terms)
+            told = await self._searched(request, asked, terms)
         elif (result := self._results.near(asked.key)) is not None:
             told = self._cached(asked, result, start)
         elif (joined := await self._flights.join(asked.key, terms)) is not None:
@@ -97,7 +98,7 @@ class Answering:
     ) -> list[Told | VitrineError]:
         """Answer the queries of a request together, in order; raises as `Search.answers`."""
         asked = [self._asked(query) for query in queries]
-        find = partial(self._found, asked, alone=False)
+        find = partial(self._found, asked)
         outcomes = await worked(request, self._serving.batchers, terms, find)
         for outcome in outcomes:
             if isinstance(outcome, Told):
@@ -105,8 +106,14 @@ class Answering:
         return outcomes
 
     async def _led(self, request: Request, asked: _Asked, terms: Terms) -> Told:
-        find = partial(self._found, [asked], alone=True)
-        (outcome,) = await worked(request, self._serving.searchers, terms, find)
+        start = time.perf_counter()
+        if (result := await self._results.far(asked.key, terms)) is not None:
+            return self._cached(asked, result, start)
+        return await self._searched(request, asked, terms)
+
+    async def _searched(self, request: Request, asked: _Asked, terms: Terms) -> Told:
+        search = partial(self._answered, [asked])
+        (outcome,) = await worked(request, self._serving.searchers, terms, search)
         return succeeded(outcome)
 
     def _asked(self, query: AskedQuery) -> _Asked:
@@ -117,24 +124,23 @@ class Answering:
             moment = None if isinstance(found, VitrineError) else found
         return _Asked(query, moment, "" if moment is None else self._keys.key(moment, query))
 
-    def _found(
-        self, asked: Sequence[_Asked], terms: Terms, *, alone: bool
-    ) -> list[Told | VitrineError]:
-        """Look for what is kept, of one that is alone further away, and search for the rest."""
+    def _found(self, asked: Sequence[_Asked], terms: Terms) -> list[Told | VitrineError]:
+        """Look for what is kept, and search for the rest."""
         start = time.perf_counter()
         kept = [each for each in asked if each.moment is not None]
-        keys = [each.key for each in kept]
-        results = dict(zip(kept, self._results.get_many(keys, beyond_near=alone), strict=True))
+        results = self._results.get_many([each.key for each in kept])
         told: dict[_Asked, Told | VitrineError] = {
             each: self._cached(each, result, start)
-            for each, result in results.items()
+            for each, result in zip(kept, results, strict=True)
             if result is not None
         }
-        rest = [each for each in asked if each not in told]
-        if rest:
-            answers = self._serving.search.answers([each.query.ask for each in rest], terms)
-            told |= zip(rest, map(self._told, rest, answers), strict=True)
+        if rest := [each for each in asked if each not in told]:
+            told |= zip(rest, self._answered(rest, terms), strict=True)
         return [told[each] for each in asked]
+
+    def _answered(self, asked: Sequence[_Asked], terms: Terms) -> list[Told | VitrineError]:
+        answers = self._serving.search.answers([each.query.ask for each in asked], terms)
+        return list(map(self._told, asked, answers))
 
     def _told(self, asked: _Asked, answer: Answer | VitrineError) -> Told | VitrineError:
         """Write an answer, and keep it if it may stand for others."""

@@ -11,7 +11,7 @@ asked for, and the old values go with their time.
 import hashlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 from service import __version__
@@ -20,8 +20,10 @@ from service.core.keys import result_key, text_tower_digest
 from service.core.manifest import SnapshotManifest
 from service.core.matching import Match
 from service.pipeline.chain import Chain
+from service.pipeline.gathering import Gathering
 from service.pipeline.querying import LinkedPicture, Query
 from service.pipeline.search import Answer, Search
+from service.pipeline.terms import PATIENT, Terms
 
 _VERSION = b"\x01"
 _MATCHES: Mapping[Match | None, bytes] = {
@@ -52,16 +54,27 @@ class ResultCache:
     def __init__(self, caches: Sequence[Cache] = ()) -> None:
         self._chain = Chain(caches, _sound)
         self.keeps = bool(caches)
+        self._reaches_far = len(caches) > 1
+        self._gathering = Gathering(partial(self._chain.get_many, beyond=1))
 
     def near(self, key: str) -> Result | None:
         """Return what this process has, at once."""
-        value = self._chain.near(key)
-        return None if value is None else _read(value)
+        return _read(self._chain.near(key))
 
-    def get_many(self, keys: Sequence[str], *, beyond_near: bool = False) -> list[Result | None]:
-        """Return the results in order, or None for each; may ask other machines alone."""
-        values = self._chain.get_many(keys, beyond=int(beyond_near))
-        return [None if value is None else _read(value) for value in values]
+    async def far(self, key: str, terms: Terms = PATIENT) -> Result | None:
+        """Return what other machines have, asked together with what others want of them.
+
+        Raises:
+            DeadlineExceededError: It took too long.
+        """
+        # Of one that is failing there is nothing to wait for, nor for who tries it again.
+        if not self._reaches_far or self._chain.degraded:
+            return None
+        return _read(await self._gathering.get(key, terms))
+
+    def get_many(self, keys: Sequence[str]) -> list[Result | None]:
+        """Return the results in order, or None for each; may ask other machines."""
+        return [_read(value) for value in self._chain.get_many(keys)]
 
     def set(self, key: str, result: Result) -> None:
         """Keep it everywhere."""
@@ -73,8 +86,8 @@ def _sound(key: str, value: bytes) -> bool:
     return whole and value[:1] == _VERSION and value[1:2] in _BY_LETTER
 
 
-def _read(value: bytes) -> Result:
-    return Result(value[2:], _BY_LETTER[value[1:2]])
+def _read(value: bytes | None) -> Result | None:
+    return None if value is None else Result(value[2:], _BY_LETTER[value[1:2]])
 
 
 class ResultKeys:

@@ -1,6 +1,8 @@
 """What is kept of an answer, and what is not."""
 
+import asyncio
 import json
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +11,13 @@ import pytest
 
 from service.api.answering import Answering, Told, written
 from service.api.queries import AskedQuery
+from service.core.caching import CacheCounts
 from service.core.store import Write
 from service.core.types import Product
 from service.pipeline.querying import Picture, Query
 from service.pipeline.results import ResultCache
 from service.pipeline.search import Ask
+from service.pipeline.terms import PATIENT
 from support.fakes import FakeCache
 from support.query_shop import Shop, make_shop
 from support.shops import picture
@@ -69,6 +73,22 @@ def test_an_answer_during_which_something_was_written_is_not_kept(shop: Shop) ->
     shop.store.write([Write("3", Product("3"), ())], shop.encoder.bundle_digest, {})
     made._told(asked, answer)
     assert kept.values == {}
+
+
+def test_a_herd_asks_once_for_what_is_kept_far_away_and_no_thread_searches(shop: Shop) -> None:
+    kept, far, counted = FakeCache(), FakeCache(), []
+    shown = told(shop, far)
+    serving: Any = SimpleNamespace(search=shop.search, results=ResultCache([kept, far]))
+    made = Answering(serving, SimpleNamespace(count_answer=counted.append))  # type: ignore[arg-type]
+
+    async def herd() -> list[Told]:
+        return await asyncio.gather(*(made.answer(None, ASKED, PATIENT) for _ in range(200)))  # type: ignore[arg-type]
+
+    answers = asyncio.run(herd())
+    assert {answer.result for answer in answers} == {shown.result}
+    assert Counter(next(iter(answer.timings)) for answer in answers) == {"cached": 1, "joined": 199}
+    assert len(counted) == 200
+    assert far.counts == CacheCounts(hits=1, misses=0)
 
 
 def test_without_an_index_there_is_no_key_and_the_search_says_why(shop: Shop) -> None:

@@ -1,5 +1,6 @@
 """What an answer depends on is in its key; what is kept comes back as it was, or not at all."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from service.api.queries import AskedQuery, parse_query
 from service.api.search_request import SearchRequest
+from service.core.caching import CacheCounts
 from service.core.store import Write
 from service.core.types import Product
 from service.pipeline.querying import LinkedPicture, Part, Picture, Query
@@ -156,8 +158,10 @@ def test_what_is_kept_comes_back(match: Any) -> None:
     assert ResultCache([near]).near(KEY) == Result(BODY, match)
     others = ResultCache([FakeCache(), far])
     assert others.near(KEY) is None
-    assert others.get_many([KEY, "other"], beyond_near=True) == [Result(BODY, match), None]
+    assert asyncio.run(others.far("other")) is None
+    assert asyncio.run(others.far(KEY)) == Result(BODY, match)
     assert others.near(KEY) == Result(BODY, match), "brought nearer"
+    assert ResultCache([FakeCache(), far]).get_many([KEY, "other"]) == [Result(BODY, match), None]
 
 
 @pytest.mark.parametrize(
@@ -168,6 +172,16 @@ def test_what_is_none_of_ours_is_absent(value: bytes) -> None:
     cache.set(KEY, value)
     assert ResultCache([cache]).near(KEY) is None
     assert ResultCache([cache]).get_many([KEY]) == [None]
+
+
+def test_far_away_is_not_asked_where_there_is_none_nor_one_that_fails() -> None:
+    near, far = FakeCache(), FakeCache()
+    near.set(KEY, b"\x01e" + BODY)
+    assert asyncio.run(ResultCache([near]).far(KEY)) is None
+    far.set(KEY, b"\x01e" + BODY)
+    far.down = True
+    assert asyncio.run(ResultCache([FakeCache(), far]).far(KEY)) is None
+    assert (near.counts, far.counts) == (CacheCounts(0, 0), CacheCounts(0, 0))
 
 
 def test_without_caches_nothing_is_kept() -> None:
