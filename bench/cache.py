@@ -50,6 +50,7 @@ class Plan:
     products: int = 1000
 
 
+FULL = Plan()
 QUICK = Plan(rounds=2, seconds=0.5, products=60)
 
 
@@ -210,7 +211,12 @@ def main() -> None:
     """Measure, and print JSON, and a table on stderr."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short run: whether it works")
-    report = measure(QUICK if parser.parse_args().quick else Plan())
+    parser.add_argument("--rounds", type=int, default=FULL.rounds)
+    parser.add_argument(
+        "--seconds", type=float, default=FULL.seconds, help="of a server in a round"
+    )
+    given = parser.parse_args()
+    report = measure(QUICK if given.quick else Plan(given.rounds, given.seconds))
     print(json.dumps(report, indent=2))
     print(markdown(figures(report)), file=sys.stderr)
 
