@@ -75,7 +75,11 @@ class Beside:
 
 
 def build(vectors: HalfVectors, path: Path) -> Beside:
-    """Build of every vector on every core, or read what was built before."""
+    """Build of every vector on every core, or read what was built before.
+
+    The first block is added by one thread: into a graph that is still small, several add rows
+    beside each other that no link leads to.
+    """
     from usearch.index import Index  # noqa: PLC0415, of an extra
 
     index = Index(
@@ -93,7 +97,7 @@ def build(vectors: HalfVectors, path: Path) -> Beside:
     begun, busy, first = time.perf_counter(), time.process_time(), 0
     for block in vectors.blocks():
         rows = np.arange(first, first + len(block))
-        index.add(rows, block, threads=len(os.sched_getaffinity(0)))
+        index.add(rows, block, threads=len(os.sched_getaffinity(0)) if first else 1)
         first += len(block)
     took = {"seconds": time.perf_counter() - begun, "processor_seconds": time.process_time() - busy}
     index.save(str(path))
