@@ -23,6 +23,7 @@ from service.adapters.filter_effort import (
 )
 from service.adapters.half_vectors import HalfVectors
 from service.core.manifest import SearchPoint
+from service.core.operating_points import K
 from service.core.types import Vectors
 
 EXACT_ROWS = 20_000
@@ -31,6 +32,8 @@ _UNASKED = 8
 """By how much more is looked, for what is kept, where codes alone are in question."""
 _PASSED_A_ROW = 150
 """Rows that FAISS passes over in what a row takes to be read as half floats by NumPy."""
+_RESCORED_AT_ONCE = 8192
+"""Candidates of several queries, whose floats are then some megabytes."""
 _AGAIN = 4
 """By how much more is looked where too few rows were found."""
 
@@ -107,6 +110,25 @@ class FaissIndex:
                 similarities[one], found[one] = self._fill(queries[one], wanted, point, rows, kept)
         return similarities, found
 
+    def others(self, rows: NDArray[np.int64], limit: int) -> Vectors:
+        """Return the (n, limit) cosines of what n rows of the index find but for themselves.
+
+        Each looks as hard as the point says: at as many candidates as any query, besides itself.
+        """
+        reads = self._scans(limit, self._count)
+        wanted = min((limit if reads else self._candidates(limit, self._point)) + 1, self._count)
+        found = []
+        for some in np.array_split(rows, max(1, len(rows) * wanted // _RESCORED_AT_ONCE)):
+            queries = self._vectors.take(some)
+            if reads:
+                _, near = self._vectors.search(queries, wanted)
+            else:
+                _, near = self._finder.find(queries, wanted, self._point, None)
+            near = np.where(near == some[:, np.newaxis], -1, near)
+            exact = self._vectors.similarities(queries, near)
+            found.append(-np.sort(-exact, axis=1)[:, :limit])
+        return np.concatenate(found)
+
     def way(self, limit: int, kept: int) -> Literal["scan", "selector"]:
         """Say how `search` goes about `kept` marked rows: reads each, or selects as it looks.
 
@@ -117,8 +139,11 @@ class FaissIndex:
 
     def _scans(self, wanted: int, kept: int) -> bool:
         """Whether so much is wanted that comparing with every row is no more work."""
-        depth = self._point.depth if self._finder.lossy else 1
-        return bool(self._knobs) and 2 * wanted * depth >= kept
+        return bool(self._knobs) and 2 * self._candidates(wanted, self._point) >= kept
+
+    def _candidates(self, wanted: int, point: SearchPoint) -> int:
+        """Rows to find and rescore; as many for few results as for those recall is measured at."""
+        return max(wanted, K) * point.depth if self._finder.lossy else wanted
 
     def _times_harder(self, queries: Vectors, rows: NDArray[np.bool_], kept: int) -> list[float]:
         """Ask for each query's neighbours, kept or not, and return how much harder to look."""
@@ -175,7 +200,7 @@ class FaissIndex:
             similarities, found = self._finder.find(queries, wanted, point, rows)
             # Half floats have not quite unit length, and no cosine is beyond 1.
             return np.minimum(similarities, np.float32(1), out=similarities), found
-        _, found = self._finder.find(queries, wanted * point.depth, point, rows)
+        _, found = self._finder.find(queries, self._candidates(wanted, point), point, rows)
         exact = self._vectors.similarities(queries, found)
         order = np.argsort(-exact, axis=1, kind="stable")[:, :wanted]
         return np.take_along_axis(exact, order, 1), np.take_along_axis(found, order, 1)

@@ -75,6 +75,9 @@ class HalfVectors:
             part = np.arange(block.start, block.stop) if kept is None else kept[block]
             vectors, lengths = self._read(block if kept is None else part)
             scores = queries @ vectors.T / lengths
+            if 0 < limit == best.shape[1]:  # few rows of later blocks are among any query's best
+                nearer = (scores > best.min(axis=1, keepdims=True)).any(axis=0)
+                scores, part = scores[:, nearer], part[nearer]
             numbers = np.broadcast_to(part, scores.shape)
             best = np.concatenate([best, scores], axis=1)
             where = np.concatenate([where, numbers], axis=1)

@@ -69,7 +69,7 @@ def show(version: Version = None, data_dir: DataDir = None, as_json: AsJson = Fa
     for name, value in plain.items():
         about.add_row(name.replace("_", " "), str(value))
     console().print(about)
-    points = Table("efSearch", "nprobe", "depth", "recall@10", "ms/query", "")
+    points = Table("efSearch", "nprobe", "depth", "recall@10", "at least", "ms/query", "")
     for point in manifest.operating_points:
         look = point.search
         points.add_row(
@@ -77,6 +77,7 @@ def show(version: Version = None, data_dir: DataDir = None, as_json: AsJson = Fa
             str(look.nprobe or ""),
             str(look.depth),
             f"{point.recall:.4f}",
+            f"{point.promised:.4f}",
             f"{point.milliseconds:.3f}",
             "serves" if point == manifest.chosen else "",
         )

@@ -179,6 +179,7 @@ def show_report(report: RunReport, data_dir: Path, *, as_json: bool = False) -> 
         table.add_row("  built on", report.built_on)
     if report.chosen is not None:
         table.add_row("  recall@10", f"{report.chosen.recall:.4f}")
+        table.add_row("    at least", f"{report.chosen.promised:.4f}")
         table.add_row("  ms a query", f"{report.chosen.milliseconds:.3f}")
     if receipt.coverage is not None:
         table.add_row("coverage", f"{receipt.coverage:.2%}")

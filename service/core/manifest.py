@@ -212,13 +212,21 @@ class OperatingPoint(_Strict):
     """What a way of searching was measured to be worth.
 
     Attributes:
-        recall: Share of the ten true neighbours found, 0-1 (`recall@10`).
+        recall: Share of the ten true neighbours found, 0-1 (`recall@10`), by held-out queries.
+        recall_at_least: What other queries will find too, with a certainty of 99 %; None in
+            manifests of before it was told.
         milliseconds: A query, on one thread.
     """
 
     search: SearchPoint
     recall: float = Field(ge=0.0, le=1.0)
+    recall_at_least: float | None = Field(default=None, ge=0.0, le=1.0)
     milliseconds: float = Field(ge=0.0)
+
+    @property
+    def promised(self) -> float:
+        """The recall that it is held to."""
+        return self.recall if self.recall_at_least is None else self.recall_at_least
 
 
 class SnapshotManifest(_Strict):
@@ -230,7 +238,7 @@ class SnapshotManifest(_Strict):
         index_factory: The same as FAISS names it.
         built_on: What its lists or graph were computed on, `cpu` or `gpu`; the file is the same.
         bytes_per_vector: Of the index file; the vectors kept beside it take `2 * dim` more.
-        target_recall: What the gate asks of `chosen`.
+        target_recall: What the gate asks of `chosen`, of the recall that it promises.
         operating_points: Everything that was measured.
         chosen: The point that serves: the cheapest that reaches the target, or else the best.
         centralize: Neighbours that each vector was averaged with, where mutual; 0 is as embedded.

@@ -1,6 +1,6 @@
 """May this snapshot serve? Four checks, all of them made, before a version goes live.
 
-snapshot -> recall at its search point      against the target it was built for
+snapshot -> recall that its point promises  against the target it was built for
          -> rows                            against the catalogue it was built from
          -> coverage                        share of products with a vector
          -> golden queries, if given        share that finds what is expected
@@ -77,8 +77,8 @@ def inspect(
     manifest = snapshot.manifest
     checks = [
         _at_least(
-            "recall@10",
-            manifest.chosen.recall,
+            "recall@10 at least",
+            manifest.chosen.promised,
             manifest.target_recall,
             "lower --target-recall or choose another --index",
         ),
