@@ -98,9 +98,16 @@ def digests(folder: Path) -> dict[str, str]:
         return dict(zip(FILES, pool.map(_digest, (folder / name for name in FILES)), strict=True))
 
 
-def check_digests(folder: Path, said: Mapping[str, str]) -> None:
-    """Read every byte of a snapshot; raises IndexCorruptError for the first file that differs."""
-    with ThreadPoolExecutor(_HASHING_THREADS, initializer=_give_way) as pool:
+def check_digests(folder: Path, said: Mapping[str, str], *, give_way: bool = False) -> None:
+    """Read every byte of a snapshot; raises IndexCorruptError for the first file that differs.
+
+    Args:
+        folder: Where it is.
+        said: SHA-256 of each file, in hex.
+        give_way: Whether other threads go first.
+    """
+    priority = _give_way if give_way else None
+    with ThreadPoolExecutor(_HASHING_THREADS, initializer=priority) as pool:
         found = pool.map(_digest_or_none, (folder / name for name in FILES))
         for name, digest in zip(FILES, found, strict=True):
             if said.get(name) != digest:
@@ -133,7 +140,10 @@ class Column(Sequence[str]):
 def _give_way() -> None:
     """Let this thread wait for others: a process that serves must not notice a swap."""
     if sys.platform == "linux":  # where a thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PATIENT)
+        thread = threading.get_native_id()
+        # To be less patient than the process is already, as compaction, takes a privilege.
+        patience = max(_PATIENT, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, patience)
 
 
 def _canonical(said: Mapping[str, object]) -> str:

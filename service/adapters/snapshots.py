@@ -62,6 +62,7 @@ class SnapshotFolder:
         self._build_on = build_on
         self._root = data_dir / "snapshots"
         self._current = CurrentFile(data_dir / "CURRENT")
+        self._loaded = False
 
     def current(self) -> int | None:
         """Return the serving version, or None before the first reindex."""
@@ -85,10 +86,14 @@ class SnapshotFolder:
         return read_manifest(self._folder(version))
 
     def load(self, version: int) -> Snapshot:
-        """Read a version and check it against its manifest; raises IndexCorruptError."""
+        """Read a version and check it against its manifest; raises IndexCorruptError.
+
+        The first one is waited for. Those after it are checked by threads that give way to others,
+        for one serves meanwhile, whose searches must not notice.
+        """
         folder = self._folder(version)
         manifest = read_manifest(folder)
-        check_digests(folder, manifest.files)
+        check_digests(folder, manifest.files, give_way=self._loaded)
         finder = read_finder(folder / INDEX, manifest.index_factory, manifest.dim)
         vectors, table = read_vectors(folder), read_table(folder)
         fields, product_rows = read_products(folder)
@@ -101,6 +106,7 @@ class SnapshotFolder:
                 f"ids, products' numbers), products and dim (of index, vectors) {said}, its files "
                 f"{found}: run `vitrine reindex` again"
             )
+        self._loaded = True
         return Snapshot(
             manifest=manifest,
             index=FaissIndex(finder, vectors, manifest.chosen.search),

@@ -1,8 +1,11 @@
 """Versions on disk: whole or refused, current by one rename, old ones cleared away."""
 
 import json
+import os
 import re
 import resource
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.adapters import snapshot_files
 from service.adapters.snapshots import SnapshotFolder
 from service.core.centralize import centralized, nearest
 from service.core.errors import IndexChoiceError, IndexCorruptError, StoreError
@@ -259,6 +263,31 @@ def test_what_served_last_is_kept_though_newer_ones_never_served(
     assert snapshots.history() == (6, 1)
     assert snapshots.roll_back() == 1
     assert len(snapshots.load(1).index) == 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_the_first_version_is_waited_for_and_those_after_it_give_way(
+    tmp_path: Path, publish: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three busy processes beside a first load at the lowered priority held it up for 14 s."""
+
+    def patience() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def watched(path: Path) -> str | None:
+        seen.append(patience())
+        return digest(path)
+
+    publish()
+    seen: list[int] = []
+    digest = snapshot_files._digest_or_none
+    monkeypatch.setattr(snapshot_files, "_digest_or_none", watched)
+    fresh = SnapshotFolder(tmp_path)
+    fresh.load(1)
+    assert set(seen) == {patience()}
+    seen.clear()
+    fresh.load(1)
+    assert set(seen) == {max(15, patience())}
 
 
 def test_pruning_forgets_what_it_removes(
