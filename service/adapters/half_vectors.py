@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from service.core.types import Vectors
 
 _BLOCK = 16_384
-_SMALL_BLOCK, _FEW_QUERIES = 1024, 8
+_SMALL_BLOCK, _SHARED_BLOCK, _FEW_QUERIES = 1024, 4096, 8
 """Floats of so many rows stay in a core's cache, which one query gains by; many share a block."""
 _SIGN_AND_MAGNITUDE = np.int32(-0x70002000)  # all but the copies of the sign: 0x8fffe000
 _OFFSET = np.float32(2.0**112)
@@ -69,7 +69,7 @@ class HalfVectors:
         where: NDArray[np.int64] = np.empty((n, 0), np.int64)
         kept = None if rows is None else np.flatnonzero(rows)
         count = len(self) if kept is None else len(kept)
-        step = _SMALL_BLOCK if n <= _FEW_QUERIES else _BLOCK
+        step = _SMALL_BLOCK if n <= _FEW_QUERIES else _SHARED_BLOCK
         for first in range(0, count, step):
             block = slice(first, min(first + step, count))
             part = np.arange(block.start, block.stop) if kept is None else kept[block]
