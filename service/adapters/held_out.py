@@ -95,7 +95,8 @@ def _of_others(similarities: Vectors, found: NDArray[np.int64], rows: NDArray[np
     """Leave each row out of what was found for it; of many copies the last stands for it."""
     itself = found == rows[:, np.newaxis]
     itself[:, -1] |= ~itself.any(axis=1)
-    return similarities[~itself].reshape(len(rows), -1)
+    near: Vectors = similarities[~itself].reshape(len(rows), -1)
+    return near
 
 
 def _exact(vectors: HalfVectors, queries: Vectors, limit: int) -> tuple[Vectors, NDArray[np.int64]]:

@@ -37,7 +37,8 @@ def recalls(found: Vectors, true: Vectors) -> NDArray[np.float64]:
         found: (n, k) exact cosines of distinct rows that were found.
         true: (n, k) cosines of the nearest rows, falling.
     """
-    return (found >= true[:, -1:] - _EQUAL).mean(axis=1)
+    shares: NDArray[np.float64] = (found >= true[:, -1:] - _EQUAL).mean(axis=1)
+    return shares
 
 
 def at_least(recalls: NDArray[np.float64]) -> float:
