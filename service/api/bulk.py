@@ -19,6 +19,7 @@ from service.api.errors import STATUS, public_detail, validation_detail
 from service.api.metrics import Metrics
 from service.core.errors import InvalidQueryError, VitrineError
 from service.core.store import Written
+from service.pipeline.terms import BULK, Terms
 from service.pipeline.writing import Delete, Operation, Patch, Put, Writing
 
 _log = structlog.get_logger()
@@ -41,11 +42,11 @@ class Bulk:
     metrics: Metrics
     max_line_bytes: int
 
-    def write(self, lines: Sequence[Line]) -> bytes:
-        """Do what the lines say, in order; return a line of JSON for each."""
+    def write(self, lines: Sequence[Line], terms: Terms = BULK) -> bytes:
+        """Do what the lines say, in order; return a line of JSON for each, too late or not."""
         read = [self._read(line) for line in lines]
         operations = [each.operation for each in read if not isinstance(each.operation, Exception)]
-        outcomes = iter(self._outcomes(operations))
+        outcomes = iter(self._outcomes(operations, terms))
         shown = []
         for each in read:
             made = each.operation if isinstance(each.operation, Exception) else next(outcomes)
@@ -54,10 +55,12 @@ class Bulk:
             shown.append(status.model_dump_json(exclude_unset=True) + "\n")
         return "".join(shown).encode()
 
-    def _outcomes(self, operations: Sequence[Operation]) -> Sequence[Written | Exception]:
+    def _outcomes(
+        self, operations: Sequence[Operation], terms: Terms
+    ) -> Sequence[Written | Exception]:
         """Write them; where the whole of it failed, that is the outcome of each."""
         try:
-            return self.writing.batch(operations)
+            return self.writing.batch(operations, terms)
         except VitrineError as exc:
             _log.warning("bulk_failed", code=exc.code, detail=str(exc))
             return [exc] * len(operations)

@@ -33,7 +33,7 @@ _MEANINGS = {
     429: "Too much is in progress; `Retry-After` says when to come back.",
     503: "There is no index to answer from, it is damaged or of another model, or the catalogue "
     "cannot be written.",
-    504: "The answer was not there in the time that `X-Timeout-Ms` gave it.",
+    504: "It was not done in the time that `X-Timeout-Ms` gave it.",
 }
 
 _KEYS: dict[str, dict[str, Any]] = {

@@ -2,9 +2,15 @@
 
 from typing import Any
 
+from service.api.bodies import TIMEOUT
 from service.api.examples import BULK_ANSWER, BULK_LINES, PRODUCT, PRODUCT_PATCH
 from service.api.openapi import problems
 
+_WRITE_TIMEOUT = {
+    **TIMEOUT["parameters"][0],
+    "description": "Milliseconds after which no write begins any more: a 504 says that nothing was "
+    "written. What has begun by then is done, and answered as done.",
+}
 _TAGS = r'^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$'
 
 
@@ -64,6 +70,7 @@ WRITE_HEADERS = {
             "2026-11-25/feed/17",
             pattern=r"^[\x21-\x7e]{1,255}$",
         ),
+        _WRITE_TIMEOUT,
     ]
 }
 PUT_BODY = _body("ProductIn", PRODUCT, "application/json")
@@ -75,14 +82,15 @@ BULK: dict[str, Any] = {
             "read: read them as they come.",
             "content": _lines("BulkStatusOut", BULK_ANSWER),
         },
-        **problems(415, 429),
+        **problems(415, 422, 429),
     },
     "openapi_extra": {
+        "parameters": [_WRITE_TIMEOUT],
         "requestBody": {
             "required": True,
             "description": "A JSON object a line: a product, with `op` (`put`, which is the "
             "default, `patch` or `delete`) beside its `id`. Of any length; a line is bounded.",
             "content": _lines("BulkLineIn", BULK_LINES),
-        }
+        },
     },
 }

@@ -1,8 +1,8 @@
 """The `/v1/products` routes: read, write, and write many."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -25,9 +25,12 @@ from service.api.product_openapi import (
 )
 from service.api.schemas import MAX_LIMIT, ProductOut, ProductsOut
 from service.api.serving import Serving
+from service.api.working import begun, terms_of
 from service.core.errors import ProductNotFoundError
 from service.core.store import Written
 from service.core.types import StoredProduct
+from service.pipeline.terms import BULK as BULK_TERMS
+from service.pipeline.terms import Terms
 from service.pipeline.writing import Delete, Operation
 
 BULK_PATH = "/v1/products:bulk"
@@ -49,7 +52,9 @@ def make_product_routes(serving: Serving, metrics: Metrics, max_body_bytes: int)
     )
     async def write_many(request: Request) -> Response:
         check_media_type(request, MEDIA_TYPE, "application/jsonl", "application/ndjson")
-        return BulkResponse(request, bulk.write, serving.writers, max_body_bytes)
+        terms = replace(BULK_TERMS, deadline=terms_of(request).deadline)
+        write = partial(bulk.write, terms=terms)
+        return BulkResponse(request, write, serving.writers, max_body_bytes)
 
     return router
 
@@ -89,14 +94,15 @@ def _writing(serving: Serving, max_body_bytes: int) -> APIRouter:
     router = APIRouter(max_body_size=max_body_bytes)
 
     async def write(request: Request, read: Callable[[bytes], Operation]) -> Response:
+        terms = terms_of(request, "best")
         body = await request.body()
-        with request.state.ticket.working():
-            return await asyncio.get_running_loop().run_in_executor(
-                serving.writers, lambda: _answer(serving.writing.one(keyed(request, body, read)))
-            )
 
-    def keyed(request: Request, body: bytes, read: Callable[[bytes], Operation]) -> Operation:
-        return replace(read(body), key=request_key(request, body))
+        def written(terms: Terms) -> Response:
+            operation = replace(read(body), key=request_key(request, body))
+            return _answer(serving.writing.one(operation, terms))
+
+        with request.state.ticket.working():
+            return await begun(serving.writers, terms, written)
 
     def expected(request: Request, product_id: str) -> int | None:
         return expected_revision(request.headers, serving.store, product_id)
@@ -108,7 +114,7 @@ def _writing(serving: Serving, max_body_bytes: int) -> APIRouter:
         responses={
             200: {"description": "It was replaced.", **ETAG},
             201: {"description": "It is new.", "model": ProductOut, **ETAG},
-            **problems(412, 413, 415, 422, 429, 503),
+            **problems(412, 413, 415, 422, 429, 503, 504),
         },
         openapi_extra={**PUT_BODY, **WRITE_HEADERS},
     )
@@ -122,7 +128,7 @@ def _writing(serving: Serving, max_body_bytes: int) -> APIRouter:
         _ONE,
         summary="Change some of a product",
         response_model=ProductOut,
-        responses={200: ETAG, **problems(404, 412, 413, 415, 422, 429, 503)},
+        responses={200: ETAG, **problems(404, 412, 413, 415, 422, 429, 503, 504)},
         openapi_extra={**PATCH_BODY, **WRITE_HEADERS},
     )
     async def patch_product(product_id: str, request: Request) -> Response:
@@ -136,7 +142,7 @@ def _writing(serving: Serving, max_body_bytes: int) -> APIRouter:
         summary="Delete a product: it is never shown again",
         status_code=204,
         response_class=Response,
-        responses=problems(404, 412, 422, 429, 503),
+        responses=problems(404, 412, 422, 429, 503, 504),
         openapi_extra=WRITE_HEADERS,
     )
     async def delete_product(product_id: str, request: Request) -> Response:

@@ -4,13 +4,15 @@
             -> the time is over: 504 | the caller hung up: 499 -> the work is told, and dropped
 
 Work that waits in the queue of the threads is taken out of it; work that has begun asks its Terms
-before each costly step.
+before each costly step. A write that has begun is waited for: it may be done by then, and what is
+done has to be answered as done.
 """
 
 import asyncio
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import replace
 from threading import Event
 from typing import TypeVar
@@ -79,6 +81,20 @@ async def worked(
         return future.result()
 
 
+async def begun(workers: Executor, terms: Terms, call: Callable[[Terms], _T]) -> _T:
+    """Return what a call gives in one of the threads, however long it takes once it has begun.
+
+    Raises:
+        DeadlineExceededError: No thread was free in time; it was not begun.
+    """
+    work = workers.submit(call, terms)
+    future = asyncio.wrap_future(work)
+    await asyncio.wait([future], timeout=_timeout(terms))
+    if not future.done() and work.cancel():
+        raise terms.failure() or DeadlineExceededError("no thread was free in time")
+    return await future
+
+
 async def _waited_for(future: "asyncio.Future[_T]", receive: Receive, terms: Terms) -> None:
     """Return once there is a result; raises as `worked`."""
     await asyncio.wait([future], timeout=min(_WATCH_AFTER_SECONDS, terms.seconds_left))
@@ -86,11 +102,8 @@ async def _waited_for(future: "asyncio.Future[_T]", receive: Receive, terms: Ter
         return
     hung_up = asyncio.ensure_future(_disconnected(receive))
     try:
-        left = terms.seconds_left
         await asyncio.wait(
-            (future, hung_up),
-            timeout=None if left == math.inf else left,
-            return_when=asyncio.FIRST_COMPLETED,
+            (future, hung_up), timeout=_timeout(terms), return_when=asyncio.FIRST_COMPLETED
         )
     finally:
         hung_up.cancel()
@@ -100,6 +113,10 @@ async def _waited_for(future: "asyncio.Future[_T]", receive: Receive, terms: Ter
         raise AbandonedError("the caller hung up")
     terms.check()
     raise DeadlineExceededError("the answer was not there in time")
+
+
+def _timeout(terms: Terms) -> float | None:
+    return None if terms.deadline == math.inf else terms.seconds_left
 
 
 async def _disconnected(receive: Receive) -> None:

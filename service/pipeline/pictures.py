@@ -89,6 +89,9 @@ class PictureMaker:
         """Embed the pictures, each once; one that cannot be, is an error in its place.
 
         Those behind URLs have a time together, but where they come by the many.
+
+        Raises:
+            DeadlineExceededError: The time was over before all were begun.
         """
         unique, fetcher = list(dict.fromkeys(pictures)), self.fetcher
         if fetcher is not None and terms.urgency != "bulk":
@@ -111,6 +114,7 @@ class PictureMaker:
             return exc
 
     def _made(self, picture: Picture, terms: Terms, fetcher: ImageFetcher | None) -> Made:
+        terms.check()
         bundle = self.encoder.bundle_digest
         if picture.image_id is not None:
             known = bool(self.store.embedded([picture.image_id], bundle))

@@ -70,8 +70,8 @@ class Terms:
             return AbandonedError("nobody waits for this any more")
         if self.seconds_left <= 0:
             return DeadlineExceededError(
-                "the answer was not there in the time that `X-Timeout-Ms` leaves: allow more, or "
-                "ask for `tier: fast`"
+                "it was not done in the time that `X-Timeout-Ms` leaves: allow more, or have a "
+                "search ask for `tier: fast`"
             )
         return None
 

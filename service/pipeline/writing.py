@@ -5,7 +5,8 @@ operations -> their pictures: digest, vectors of those never seen (`pictures`)
            -> what became of each operation
 
 A picture that fails, fails the operations that brought it, and no others. What is answered as done
-is durable, and searchable in this process.
+is durable, and searchable in this process. Whether there is time left is asked up to where the
+first transaction begins, and not after: late is never half done.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -86,7 +87,7 @@ class Writing:
     live: Searched
     bundle_digest: str
 
-    def one(self, operation: Operation) -> Written:
+    def one(self, operation: Operation, terms: Terms = EXACT) -> Written:
         """Do one, unless it was done before: then what came of it is told again.
 
         Raises:
@@ -97,11 +98,12 @@ class Writing:
             RevisionError: The product is not at the revision that was expected.
             RequestKeyError: Another request had its key.
             StoreError: The catalogue refused.
+            DeadlineExceededError: The time was over before the write began: nothing was written.
         """
         if operation.key is not None and (done := self.store.recalled(operation.key)):
             self.live.catch_up()
             return done
-        (outcome,) = self.batch([operation], EXACT)
+        (outcome,) = self.batch([operation], terms)
         if isinstance(outcome, VitrineError):
             raise outcome
         return outcome
@@ -116,9 +118,11 @@ class Writing:
 
         Raises:
             StoreError: The catalogue refused; what came before may be done.
+            DeadlineExceededError: The time was over before the write began: nothing was written.
         """
         brought = (p for each in operations for p in _pictures(each) or ())
         made = self.pictures.make(brought, terms)
+        terms.check()
         outcomes: list[Written | VitrineError] = []
         try:
             for part in _without_repeats(operations):

@@ -184,3 +184,18 @@ def test_an_image_known_from_elsewhere_needs_no_bytes(client: httpx.Client):
     assert found(client, picture(660)) == ["second"]
     both = [{"image_base64": base64_of(picture(660))}, {"image_id": image_id}]
     assert len(put(client, "second", {"images": both}).json()["images"]) == 1
+
+
+def test_lines_that_come_too_late_say_so_each(client: httpx.Client):
+    lines = [{"id": f"late-{number}", **shoes(800 + number)} for number in range(3)]
+    content = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    limit = {**NDJSON, "X-Timeout-Ms": "1"}
+
+    answer = client.post("/v1/products:bulk", content=content, headers=limit)
+
+    told = [json.loads(line) for line in answer.text.splitlines()]
+    codes = [(each["line"], each["status"], each["code"]) for each in told]
+    assert codes == [(number, 504, "deadline_exceeded") for number in (1, 2, 3)]
+    assert all(client.get(address(line["id"])).status_code == 404 for line in lines)
+    bad = client.post("/v1/products:bulk", content=content, headers={**limit, "X-Timeout-Ms": "0"})
+    assert problem(bad) == (422, "invalid_query")

@@ -259,3 +259,24 @@ def test_a_condition_that_is_none(client: httpx.Client, header: str):
 def test_an_id_that_is_none(client: httpx.Client):
     for path in ("/v1/products/", "/v1/products/a%00b", "/v1/products/" + "x" * 513):
         assert problem(client.put(path, json={})) == (422, "invalid_query")
+
+
+def test_late_is_never_half_done_and_what_is_done_is_never_late(client: httpx.Client):
+    told = {}
+    for milliseconds in (1, 2, 4, 8, 16, 32, 64, 20_000):
+        name, limit = f"late-{milliseconds}", {"X-Timeout-Ms": str(milliseconds)}
+        answer = put(client, name, shoes(700 + milliseconds), **limit)
+        there = client.get(address(name)).status_code == 200
+        assert problem(answer) == (504, "deadline_exceeded") if answer.is_error else there
+        assert there == answer.is_success
+        told[milliseconds] = answer.status_code
+    assert told[1] == 504, "no picture is embedded in a millisecond"
+    assert told[20_000] == 201
+
+
+def test_a_write_with_a_time_that_is_none_is_refused(client: httpx.Client):
+    for call in (client.put, client.patch):
+        answer = call(address("never"), json={"price": 1}, headers={"X-Timeout-Ms": "soon"})
+        assert problem(answer) == (422, "invalid_query")
+        assert "X-Timeout-Ms" in answer.json()["detail"]
+    assert client.get(address("never")).status_code == 404

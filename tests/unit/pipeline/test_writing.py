@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Event
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from service.core.errors import (
+    AbandonedError,
     CorruptImageError,
+    DeadlineExceededError,
     FetchError,
     IndexUnavailableError,
     InvalidQueryError,
@@ -22,10 +25,11 @@ from service.core.image import ImageLimits
 from service.core.keys import image_digest
 from service.core.product_patch import ProductPatch
 from service.core.store import Write, WriteResult, Written
-from service.core.types import Product
+from service.core.types import Pixels, Product, Vectors
 from service.pipeline.batching import Batcher
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.pictures import Picture, PictureMaker
+from service.pipeline.terms import Terms
 from service.pipeline.writing import ABSENT, EXISTING, Delete, Patch, Put, Writing
 from support.fake_store import FakeProductStore
 from support.fakes import FakeEncoder, FakeFetcher, FakeSnapshots, FakeThumbnails
@@ -55,6 +59,7 @@ class Store(FakeProductStore):
         self.transactions: list[int] = []
         self.before: list[Write] = []
         self.fails = False
+        self.begun = Event()
 
     def write(
         self,
@@ -69,6 +74,7 @@ class Store(FakeProductStore):
         shown = vectors.keys() - {WEB}
         assert self.thumbnails.having(shown) == shown
         self.transactions.append(len(writes))
+        self.begun.set()
         return super().write(writes, bundle_digest, vectors)
 
 
@@ -270,3 +276,49 @@ def test_a_store_that_refuses_is_an_error(shop: Shop) -> None:
 
     with pytest.raises(StoreError, match="disk full"):
         shop.writing.one(Put(Product("a"), pictures(1)))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [Put(Product("a", title="late"), pictures(2)), Patch("a", ProductPatch()), Delete("a")],
+)
+def test_what_comes_too_late_is_neither_embedded_nor_written(
+    shop: Shop, operation: Put | Patch | Delete
+) -> None:
+    shop.writing.one(Put(Product("a", title="held"), pictures(1)))
+    runs = list(shop.encoder.batches)
+
+    with pytest.raises(DeadlineExceededError, match="X-Timeout-Ms"):
+        shop.writing.one(operation, Terms(deadline=0.0))
+
+    assert shop.encoder.batches == runs
+    assert shop.store.transactions == [1]
+    assert shop.store.get_many(["a"])["a"].product.title == "held"
+    assert set(shop.thumbnails.kept) == set(ids(1))
+
+
+def test_what_is_of_no_use_once_it_is_embedded_is_not_written(shop: Shop) -> None:
+    gone = Event()
+
+    class Last(FakeEncoder):
+        def encode(self, images: Pixels) -> Vectors:
+            gone.set()
+            return super().encode(images)
+
+    maker = replace(shop.writing.pictures, batcher=Batcher(Last()))
+    with pytest.raises(AbandonedError):
+        replace(shop.writing, pictures=maker).one(Put(Product("a"), pictures(1)), Terms(gone=gone))
+
+    assert gone.is_set()
+    assert shop.store.transactions == []
+
+
+def test_what_began_in_time_is_done_whole(shop: Shop) -> None:
+    twice = [Put(Product("a", title="1")), Patch("a", ProductPatch(fields={"title": "2"}))]
+
+    outcomes = shop.writing.batch(twice, Terms(gone=shop.store.begun))
+
+    assert shop.store.begun.is_set(), "it was of no use from the first transaction on"
+    assert shop.store.transactions == [1, 1]
+    assert all(isinstance(each, Written) for each in outcomes)
+    assert shop.store.get_many(["a"])["a"].product.title == "2"
