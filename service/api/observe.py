@@ -40,7 +40,8 @@ class Observe:
         finally:
             # A mount has no route of its own, but is in the root path.
             mounted: str = scope.get("root_path") or "unmatched"
-            route: str = getattr(scope.get("route"), "path", mounted)
+            found = scope.get("route")
+            route: str = getattr(found, "path_format", getattr(found, "path", mounted))
             seconds = time.perf_counter() - start
             self._metrics.count_request(scope["method"], route, status, seconds)
 

@@ -14,6 +14,7 @@ from service.api.conditions import etag, expected_revision, unchanged
 from service.api.idempotency import request_key
 from service.api.metrics import Metrics
 from service.api.openapi import problems
+from service.api.product_address import PRODUCT
 from service.api.product_body import check_media_type, read_patch, read_put
 from service.api.product_openapi import (
     BULK,
@@ -34,7 +35,6 @@ from service.pipeline.terms import Terms
 from service.pipeline.writing import Delete, Operation
 
 BULK_PATH = "/v1/products:bulk"
-_ONE = "/products/{product_id:path}"  # a path, since the ids of a folder of pictures have slashes
 
 
 def make_product_routes(serving: Serving, metrics: Metrics, max_body_bytes: int) -> APIRouter:
@@ -69,7 +69,7 @@ def _reading(serving: Serving) -> APIRouter:
         return ProductsOut(products=[ProductOut.of(p) for p in serving.store.list_products(limit)])
 
     @router.get(
-        _ONE,
+        PRODUCT,
         summary="One product",
         response_model=ProductOut,
         responses={
@@ -108,7 +108,7 @@ def _writing(serving: Serving, max_body_bytes: int) -> APIRouter:
         return expected_revision(request.headers, serving.store, product_id)
 
     @router.put(
-        _ONE,
+        PRODUCT,
         summary="Make a product what the body says, all of it",
         response_model=ProductOut,
         responses={
@@ -125,7 +125,7 @@ def _writing(serving: Serving, max_body_bytes: int) -> APIRouter:
         )
 
     @router.patch(
-        _ONE,
+        PRODUCT,
         summary="Change some of a product",
         response_model=ProductOut,
         responses={200: ETAG, **problems(404, 412, 413, 415, 422, 429, 503, 504)},
@@ -138,7 +138,7 @@ def _writing(serving: Serving, max_body_bytes: int) -> APIRouter:
         )
 
     @router.delete(
-        _ONE,
+        PRODUCT,
         summary="Delete a product: it is never shown again",
         status_code=204,
         response_class=Response,

@@ -11,6 +11,7 @@ from starlette.types import Scope
 from service.api.answering import Answering, respond
 from service.api.bodies import SIMILAR_PARAMETERS
 from service.api.openapi import problems
+from service.api.product_address import PRODUCT
 from service.api.queries import AskedQuery, parse_options
 from service.api.schemas import SearchResponse
 from service.api.working import terms_of
@@ -33,7 +34,7 @@ def make_similar_routes(answering: Answering) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=_LastSegment)
 
     @router.get(
-        "/products/{product_id:path}/similar",
+        f"{PRODUCT}/similar",
         summary="Products that look like one of the catalogue",
         response_model=SearchResponse,
         responses=problems(404, 422, 429, 503, 504),

@@ -135,4 +135,4 @@ def test_every_form_works_over_a_server_of_its_own_and_is_counted(shop: Shop, tm
     assert 'vitrine_embedding_cache_total{result="miss"} 1.0' in counted
     assert 'vitrine_embedding_cache_total{result="hit"}' not in counted
     assert 'vitrine_matches_total{match="exact"} 1.0' in counted
-    assert 'route="/v1/products/{product_id:path}/similar",status="200"' in counted
+    assert 'route="/v1/products/{product_id}/similar",status="200"' in counted
