@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from training.augment import augment
-from training.batches import draw, make_pools
+from training.batches import Batch, draw, make_pools
 from training.config import Phase, RunConfig
 from training.corpus import Corpus, data_digest, vocabularies_of
 from training.labels import DataError, Vocabulary
@@ -71,11 +70,7 @@ def train(
     for step in range(first, len(steps)):
         batch = draw(pools, config.batch, labels, config.seed, step)
         plan = _plan(config, steps[step], step, len(steps))
-        size = steps[step].size or config.model.size
-        views = _views(batch.images.to(learner.device), size, config.seed, step)
-        if teach:
-            batch = replace(batch, taught=teach(views))
-        losses = learner.step(views, batch, plan)
+        losses = _stepped(learner, config, steps[step], plan, batch, teach)
         if step % _LOG_STEPS == 0 or step + 1 == len(steps):
             _log(out, plan, losses)
             on_step(step + 1, len(steps), losses["loss"])
@@ -106,18 +101,29 @@ def _learnable(
     return vocabularies
 
 
-def _views(images: Tensor, size: int, seed: int, step: int) -> Tensor:
-    """Return this step's random views, the same ones in a resumed run."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    return augment(images, size, generator)
-
-
 def _plan(config: RunConfig, phase: Phase, step: int, steps: int) -> StepPlan:
     random = np.random.default_rng((config.seed, step, 1))
     rate = config.learning_rate * warmup_cosine(step / steps, config.warmup)
     patch = _pick(phase.patches, random)
     student = _pick(phase.students, random) if phase.students else None
     return StepPlan(step, patch, student, rate, guard=step / steps >= config.guard_after)
+
+
+def _stepped(
+    learner: Learner,
+    config: RunConfig,
+    phase: Phase,
+    plan: StepPlan,
+    batch: Batch,
+    teach: Teacher | None,
+) -> dict[str, float]:
+    """Learn from random views of a batch, the same ones in a resumed run; return the losses."""
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + plan.step)
+    size = phase.size or config.model.size
+    views = augment(batch.images.to(learner.device), size, generator)
+    if teach:
+        batch = replace(batch, taught=teach(views))
+    return learner.step(views, batch, plan)
 
 
 def _pick(weighted: Sequence[tuple[int, float]], random: np.random.Generator) -> int:

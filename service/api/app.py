@@ -57,13 +57,16 @@ def create_app(
         docs_url=None,  # those of FastAPI are made of files of other hosts
         redoc_url=None,
     )
-    others = {
-        BULK_PATH: None,
-        BATCH_PATH: max_batch_bytes,
-        EMBEDDINGS_PATH: max_batch_bytes,
-        EVENTS_PATH: MAX_EVENTS_BYTES,
-    }
-    app.add_middleware(BodyLimit, usual=max_body_bytes, others=others)
+    app.add_middleware(
+        BodyLimit,
+        usual=max_body_bytes,
+        others={
+            BULK_PATH: None,
+            BATCH_PATH: max_batch_bytes,
+            EMBEDDINGS_PATH: max_batch_bytes,
+            EVENTS_PATH: MAX_EVENTS_BYTES,
+        },
+    )
     if buckets is not None:
         app.add_middleware(RateLimit, buckets=buckets)
     app.add_middleware(
@@ -76,6 +79,15 @@ def create_app(
         app.add_middleware(Authenticate, keys=keys)
     app.add_middleware(Observe, metrics=metrics)
     install_error_handlers(app)
+    _add_routes(app, serving, metrics, max_body_bytes, max_batch_bytes)
+    add_pages(app)
+    return app
+
+
+def _add_routes(
+    app: FastAPI, serving: Serving, metrics: Metrics, max_body_bytes: int, max_batch_bytes: int
+) -> None:
+    """Add what is served, in the order in which an address is looked up."""
     answering = Answering(serving, metrics)
     search = make_search(answering, max_body_bytes)
     app.router.routes.append(PlainRoute(SEARCH_PATH, search, max_body_bytes))
@@ -89,5 +101,3 @@ def create_app(
     app.include_router(make_picture_routes(serving))
     app.include_router(make_index_routes(serving))
     app.include_router(make_health_routes(serving, metrics))
-    add_pages(app)
-    return app

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.progress import (
@@ -25,7 +25,6 @@ from service.adapters.catalog_sources import open_source
 from service.adapters.priority import giving_way
 from service.adapters.run_records import as_json as report_as_json
 from service.cli.options import (
-    MOST_NEIGHBOURS,
     Bundle,
     DataDir,
     Golden,
@@ -35,6 +34,21 @@ from service.cli.options import (
     gate_options,
     settings_with,
     share,
+)
+from service.cli.reindex_options import (
+    Centralize,
+    Columns,
+    DeleteMissing,
+    DryRun,
+    GivesWay,
+    IndexKind,
+    Layout,
+    MaxFailed,
+    ReceiptAsJson,
+    Since,
+    Source,
+    TargetRecall,
+    Thumbnails,
 )
 from service.core.errors import ReindexFailedError
 from service.core.index_choice import BY_SIZE, IndexChoice
@@ -50,69 +64,24 @@ _SHOWN_FAILURES = 20
 
 
 def reindex(
-    source: Annotated[
-        Path, typer.Argument(help="Parquet, CSV or JSONL file, or a folder of pictures.")
-    ],
+    source: Source,
     data_dir: DataDir = None,
     bundle: Bundle = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option("--map", help="FIELD=COLUMN, e.g. title=productDisplayName; repeatable."),
-    ] = None,
-    layout: Annotated[
-        CatalogFormat,
-        typer.Option(
-            "--format",
-            help="Columns of a CSV: Product Search's (google), Merchant Center's (merchant), "
-            "Shopify's, or the shop's own (plain); auto looks at the first line.",
-        ),
-    ] = CatalogFormat.AUTO,
-    max_failed: Annotated[
-        str, typer.Option(help="Share of pictures that may fail, as 1% or 0.01.")
-    ] = "1%",
-    delete_missing: Annotated[
-        bool, typer.Option(help="Remove products that the source no longer has.")
-    ] = False,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            help="Leave rows alone that are older, ISO 8601; needs a column `updated_at`, or "
-            "--map updated_at=COLUMN."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what a run would do, and write nothing.")
-    ] = False,
-    thumbnails: Annotated[
-        ThumbnailPolicy,
-        typer.Option(help="Small pictures to show: auto keeps all but those behind URLs."),
-    ] = ThumbnailPolicy.AUTO,
-    index: Annotated[
-        str | None,
-        typer.Option(
-            help="auto, flat, hnsw, ivf, ivf-rabitq, binary, or a FAISS factory string. "
-            "[default: VITRINE_INDEX, else auto]"
-        ),
-    ] = None,
-    target_recall: Annotated[
-        float, typer.Option(min=0, max=1, help="Recall@10 that the index must reach.")
-    ] = BY_SIZE.target_recall,
-    centralize: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=MOST_NEIGHBOURS,
-            help="Average each vector with its mutual ones among so many nearest; 0 does not.",
-        ),
-    ] = BY_SIZE.centralize,
+    columns: Columns = None,
+    layout: Layout = CatalogFormat.AUTO,
+    max_failed: MaxFailed = "1%",
+    delete_missing: DeleteMissing = False,
+    since: Since = None,
+    dry_run: DryRun = False,
+    thumbnails: Thumbnails = ThumbnailPolicy.AUTO,
+    index: IndexKind = None,
+    target_recall: TargetRecall = BY_SIZE.target_recall,
+    centralize: Centralize = BY_SIZE.centralize,
     min_coverage: MinCoverage = "50%",
     golden: Golden = None,
     min_golden: MinGolden = "95%",
-    gives_way: Annotated[
-        bool,
-        typer.Option("--yield/--no-yield", help="Let searches on this machine go first."),
-    ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
+    gives_way: GivesWay = True,
+    as_json: ReceiptAsJson = False,
 ) -> None:
     """Bring the index up to the catalogue: only pictures never seen before are embedded."""
     settings = settings_with(data_dir=data_dir, bundle=bundle, index=index)
