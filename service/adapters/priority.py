@@ -8,18 +8,24 @@ process is only within its own: sched(7).
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _NICE = 10
+_TRIES, _BETWEEN_SECONDS = 20, 0.11
 _PROC = Path("/proc")
 _AUTOGROUP = _PROC / "self" / "autogroup"
 
 
 @contextmanager
 def giving_way() -> Iterator[None]:
-    """Lower the priority of this process for good, and of its session while the block runs."""
+    """Lower the priority of this process for good, and of its session while the block runs.
+
+    A kill leaves the session lowered: docs/runbook.md has the way back. A session of its own would
+    be gone with the process, but so would Ctrl-C, and a shell's job may not begin one unforked.
+    """
     _lower_process()
     before = _session_niceness()
     lowered = before is not None and before < _NICE and _alone() and _lower_session(_NICE)
@@ -27,7 +33,7 @@ def giving_way() -> Iterator[None]:
         yield
     finally:
         if lowered and before is not None:
-            _lower_session(before)
+            _raise_session(before)
 
 
 def _lower_process() -> None:
@@ -50,12 +56,20 @@ def _session_niceness() -> int | None:
 
 
 def _lower_session(niceness: int) -> bool:
-    """Set it, and say whether that was possible: to be less nice again takes a privilege."""
+    """Set it, and say whether that was possible."""
     try:
         _AUTOGROUP.write_text(str(niceness))
     except OSError:
         return False
     return True
+
+
+def _raise_session(niceness: int) -> None:
+    """Set it back: the kernel bears one change in 0.1 s, by whomever, and refuses others."""
+    for _ in range(_TRIES):
+        if _lower_session(niceness):
+            return
+        time.sleep(_BETWEEN_SECONDS)
 
 
 def _alone() -> bool:
