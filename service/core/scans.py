@@ -5,8 +5,8 @@
 
 libjpeg keeps all coefficients of a progressive picture, and reads every scan before it makes a
 pixel. At 1/8 a component that is sampled as finely as the picture is made of its mean values (DC)
-alone, so its other scans, which are most of a file, are read for nothing: 12 megapixels took 72 ms
-with them and 26 ms without (bench/decode.py).
+alone, so its other scans, which are most of a file, are read for nothing. What a progressive
+picture takes without them is in bench/decode.py.
 """
 
 from collections.abc import Iterator, Sequence
