@@ -14,7 +14,7 @@ import onnxruntime
 import typer
 
 from bench.plan import planned
-from bench.report import Figure, machine, markdown
+from bench.report import Figure, machine, markdown, say
 from bench.serving_plot import plot as draw
 from bench.suite import BENCHES
 
@@ -47,7 +47,7 @@ def main(
     figures: list[Figure] = []
     with planned(keep, short=short) as plan:
         for name in names:
-            print(f"bench: {name} ...", file=sys.stderr, flush=True)
+            say(f"{name} ...")
             report[name] = BENCHES[name].measure(plan)
             figures += BENCHES[name].figures(report[name])
     print(json.dumps(report | {"load_at_end": machine()["load"]}, indent=2))

@@ -26,12 +26,11 @@ import uvloop
 
 from bench.cache_table import figures
 from bench.open_loop import Offered, closed
-from bench.overload import say
 from bench.processor import processor_seconds
-from bench.report import machine, markdown
+from bench.report import machine, say, tell
 from bench.shop import shop_server
 from bench.wire import Client
-from loadtests.asks import upload
+from loadtests.asks import search_by
 from loadtests.redis_process import RedisProcess, redis_process
 from loadtests.stack import Served, free_port, running, service, wait_until
 from loadtests.workload import with_comment
@@ -84,7 +83,7 @@ def _alike(pictures: list[bytes]) -> list[bytes]:
 async def _hits(
     plan: Plan, folder: Path, pictures: list[bytes], near: Served, far: Served
 ) -> dict[str, Any]:
-    requests = [upload("", each, {"limit": "10"}, lambda _: None).wire() for each in pictures]
+    requests = [search_by(each, {"limit": "10"}) for each in pictures]
     lengths = [await _warm([near, far], request) for request in requests]
     length = round(statistics.mean(lengths))
     with _bare(folder, length) as bare:
@@ -160,7 +159,7 @@ async def _asked(served: Served, requests: list[bytes], seconds: float) -> Offer
 
 async def _herd(served: Served, picture: bytes) -> dict[str, Any]:
     client = Client(served.address)
-    request = upload("", with_comment(picture, "a herd"), {}, lambda _: None).wire()
+    request = search_by(with_comment(picture, "a herd"))
     before = await _stages(client)
     answers = await asyncio.gather(*(client.ask(request) for _ in range(_HERD)))
     after = await _stages(client)
@@ -217,8 +216,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     report = measure(QUICK if given.quick else Plan(given.rounds, given.seconds))
-    print(json.dumps(report, indent=2))
-    print(markdown(figures(report)), file=sys.stderr)
+    tell(report, figures(report))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 from bench.pictures import catalog, encoded
+from bench.report import say
 from service.core.bare import JPEG, PNG, bare_jpeg, bare_png
 from service.core.manifest import PreprocessSpec
 from service.core.preprocess import decode_for, preprocess
@@ -73,7 +73,7 @@ def measure(rounds: int, count: int, seconds: float = 1.0) -> dict[str, Any]:
     cases: dict[str, Any] = {}
     shares: dict[str, Any] = {}
     for case in _CASES:
-        print(f"bench: {case.name} ...", file=sys.stderr, flush=True)
+        say(f"{case.name} ...")
         pictures = [_enlarged(photo, case, seed) for seed, photo in enumerate(photos)]
         cases[case.name] = _compared(encoder, pictures, rounds)
         if case.name in ("12 MP baseline", "224 px"):

@@ -23,7 +23,7 @@ import typer
 from bench import child
 from bench.export_table import figures
 from bench.pictures import catalog
-from bench.report import machine, markdown
+from bench.report import machine, say, tell
 from model_export.gate import measure, pictures_of
 from model_export.precisions import float_graph, recipes
 from model_export.sample import Sample, read_sample
@@ -81,22 +81,17 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # First, while this process is small: its own memory is the least a child seems to take.
-        _say("exporting a ViT")
+        say("exporting a ViT ...")
         report["export"] = asdict(_exported(plan.shape, folder / "vit"))
         source, report["pictures"] = catalog(plan.products, folder)
         bundles = {"vit": folder / "vit" / "bundle", "default": DEFAULT_BUNDLE}
         for model, bundle in bundles.items():
             sample = read_sample([source], count=_CALIBRATION + plan.pictures[model])
-            _say(f"int8 of {model}")
+            say(f"int8 of {model} ...")
             report[f"int8 {model}"] = _int8(bundle, sample, folder / model)
-            _say(f"bf16 of {model}")
+            say(f"bf16 of {model} ...")
             report[f"bf16 {model}"] = _bf16(openvino_python, bundle, sample, folder)
-    print(json.dumps(report, indent=2))
-    print(markdown(figures(report)), file=sys.stderr)
-
-
-def _say(what: str) -> None:
-    print(f"bench: {what} ...", file=sys.stderr, flush=True)
+    tell(report, figures(report))
 
 
 def _exported(shape: Shape, folder: Path) -> child.Cost:

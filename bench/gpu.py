@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from bench import gpu_encoder, gpu_index
-from bench.report import Figure, machine, markdown
+from bench.report import Figure, machine, markdown, say
 from service.adapters.faiss_gpu import use_gpu
 from service.core.errors import IndexChoiceError, ProviderUnavailableError
 from service.core.index_choice import BuildOn
@@ -120,7 +120,7 @@ def main() -> None:
         part: report[part]["skipped"] for part in ("encoder", "index") if "skipped" in report[part]
     }
     for part, reason in why.items():
-        print(f"bench: no GPU for the {part}, which is not measured: {reason}", file=sys.stderr)
+        say(f"no GPU for the {part}, which is not measured: {reason}")
     if len(why) < 2:
         print(markdown(figures(report)), file=sys.stderr)
     if why and given.require:

@@ -6,9 +6,6 @@ each kind -> built by either, in a process of its own -> recall@10 on fresh quer
 Either file is searched at its own point, which its build measured.
 """
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,8 @@ import numpy as np
 
 from bench.index_rates import exact, rates, recalled
 from bench.index_rows import Rows
+from bench.part import told_by
+from bench.report import say
 from service.adapters.faiss_index import FaissIndex
 from service.adapters.snapshots import SnapshotFolder
 from service.core.index_choice import BuildOn
@@ -49,7 +48,7 @@ def _both(
     report: dict[str, Any] = {}
     indexes: dict[str, FaissIndex] = {}
     for side, place in (("cpu", BuildOn.CPU), ("gpu", build_on)):
-        print(f"bench: {rows:,} vectors, {kind}, on the {place} ...", file=sys.stderr, flush=True)
+        say(f"{rows:,} vectors, {kind}, on the {place} ...")
         built = _built(folder / side, rows, kind, place)
         path = folder / side / "snapshots" / f"v{built.pop('version'):06d}"
         snapshot = SnapshotFolder(folder / side).load(int(path.name[1:]))
@@ -75,13 +74,8 @@ def _both(
 
 
 def _built(data_dir: Path, rows: int, kind: str, place: BuildOn) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.index_build", str(data_dir), "--rows", str(rows)]
-    command += ["--kind", kind, "--build-on", place]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"bench: {' '.join(command)} failed")
-    built: dict[str, Any] = json.loads(done.stdout)
-    return built
+    of = (str(data_dir), "--rows", str(rows), "--kind", kind, "--build-on", place)
+    return told_by("bench.index_build", *of)
 
 
 def _same(one: FaissIndex, other: FaissIndex, queries: Vectors) -> float:

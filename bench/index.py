@@ -12,7 +12,6 @@ search, for queries drawn anew.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -25,7 +24,8 @@ from bench.index_plot import plot
 from bench.index_rates import curve, exact, filtered, rates, raw_faiss, recalled
 from bench.index_rows import Rows
 from bench.index_table import tables
-from bench.report import machine
+from bench.part import told_by
+from bench.report import machine, say
 from bench.usearch_beside import Beside
 from service.adapters.faiss_index import FaissIndex
 from service.adapters.snapshots import SnapshotFolder
@@ -49,7 +49,7 @@ def measure(rows: int, kinds: list[str], folder: Path, like: Path | None) -> dic
     report: dict[str, Any] = {}
     beside: Beside | None = None
     for kind in kinds:
-        print(f"bench: {rows:,} vectors, {kind} ...", file=sys.stderr, flush=True)
+        say(f"{rows:,} vectors, {kind} ...")
         data_dir = folder / f"{rows}-{kind}"
         built = _built(data_dir, rows, kind, like)
         path = data_dir / "snapshots" / f"v{built.pop('version'):06d}"
@@ -68,7 +68,7 @@ def _built(data_dir: Path, rows: int, kind: str, like: Path | None) -> dict[str,
     if not told.exists():
         jitter = ["--like", str(like)] if like else []
         command = ["bench.index_build", str(data_dir), "--rows", str(rows), "--kind", kind]
-        told.write_text(json.dumps(_child(*command, *jitter)))
+        told.write_text(json.dumps(told_by(*command, *jitter)))
     built: dict[str, Any] = json.loads(told.read_text())
     return built
 
@@ -76,9 +76,9 @@ def _built(data_dir: Path, rows: int, kind: str, like: Path | None) -> dict[str,
 def _started(data_dir: Path, like: Path | None) -> dict[str, Any]:
     """Start fresh processes, of files in memory and of files on disk."""
     jitter = ["--like", str(like)] if like else []
-    warm = [_child("bench.index_start", str(data_dir), *jitter) for _ in range(_STARTS)]
+    warm = [told_by("bench.index_start", str(data_dir), *jitter) for _ in range(_STARTS)]
     middle = sorted(warm, key=lambda run: run["first_search_seconds"])[_STARTS // 2]
-    cold = _child("bench.index_start", str(data_dir), "--cold", *jitter)
+    cold = told_by("bench.index_start", str(data_dir), "--cold", *jitter)
     return {"start": middle, "start_from_disk": cold}
 
 
@@ -112,16 +112,6 @@ def _usearch(path: Path, queries: Vectors, file: Path) -> tuple[Beside, dict[str
     }
 
 
-def _child(module: str, *arguments: str) -> dict[str, Any]:
-    """Run a module to its end and return the JSON it prints."""
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"bench: {' '.join(command)} failed")
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -132,7 +122,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="PNG of recall against queries/s, and of bytes")
     given = parser.parse_args()
     if not usearch_beside.installed():
-        print("bench: no usearch beside: pip install '.[bench]'", file=sys.stderr)
+        say("no usearch beside: pip install '.[bench]'")
     with tempfile.TemporaryDirectory() as name:
         folder = given.keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)

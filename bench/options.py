@@ -10,10 +10,8 @@ process the processor's time is told too, which other work on the machine hardly
 """
 
 import argparse
-import json
 import socket
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +24,7 @@ import numpy as np
 from bench.options_cases import CASES, PLAIN, Case
 from bench.options_table import figures
 from bench.query import post, server
-from bench.report import machine, markdown
+from bench.report import machine, say, tell
 from bench.synthetic import build, write_live
 from service.adapters.sqlite_store import SqliteStore
 from service.api.queries import parse_form
@@ -59,11 +57,11 @@ def measure(rows: int = 100_000, writes: int = 2000, rounds: int = 12) -> dict[s
 
 
 def _both(settings: Settings, pictures: list[bytes], rounds: int) -> dict[str, Any]:
-    print("bench: over HTTP ...", file=sys.stderr, flush=True)
+    say("over HTTP ...")
     with server(settings) as address, socket.create_connection(address, timeout=60) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         http = compared(_over(connection, pictures), rounds)
-    print("bench: in process ...", file=sys.stderr, flush=True)
+    say("in process ...")
     with serving(settings) as parts:
         delta = parts.live.snapshot().delta_rows
         pipeline = compared(_within(parts.search, pictures), rounds)
@@ -144,8 +142,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     given = parser.parse_args()
     report = measure(given.rows, given.writes, given.rounds)
-    print(json.dumps(report, indent=2))
-    print(markdown(figures(report)), file=sys.stderr)
+    tell(report, figures(report))
 
 
 if __name__ == "__main__":

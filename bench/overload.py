@@ -10,8 +10,6 @@ missing from the goodput, and told.
 
 import argparse
 import asyncio
-import json
-import sys
 import tempfile
 from dataclasses import dataclass
 from itertools import count
@@ -23,10 +21,10 @@ import uvloop
 from bench.memory import resident_megabytes, watching
 from bench.open_loop import Offered, Send, closed, offer, percentile
 from bench.overload_table import figures
-from bench.report import machine, markdown
+from bench.report import machine, say, tell
 from bench.shop import shop_server
 from bench.wire import Client
-from loadtests.asks import get, upload
+from loadtests.asks import get, search_by
 from loadtests.exposition import counter
 from loadtests.stack import Served
 from loadtests.workload import with_comment
@@ -123,7 +121,7 @@ def searching(client: Client, pictures: list[bytes], tier: str = "auto") -> Send
     async def search(_: int) -> int:
         number = next(numbers)
         data = with_comment(pictures[number % len(pictures)], f"picture {number}")
-        answer = await client.ask(upload("", data, fields, lambda _: None).wire())
+        answer = await client.ask(search_by(data, fields))
         return answer.status
 
     return search
@@ -169,11 +167,6 @@ def _windows(offered: Offered) -> list[float | None]:
     return windows
 
 
-def say(what: str) -> None:
-    """Tell of progress."""
-    print(f"bench: {what}", file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Measure, and print JSON, and a table on stderr."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -183,8 +176,7 @@ def main() -> None:
     given = parser.parse_args()
     plan = QUICK if given.quick else Plan(overload=given.seconds)
     report = measure(plan, tier=given.tier)
-    print(json.dumps(report, indent=2))
-    print(markdown(figures(report)), file=sys.stderr)
+    tell(report, figures(report))
 
 
 if __name__ == "__main__":

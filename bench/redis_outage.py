@@ -9,9 +9,7 @@ only Redis has most of these; the others are new.
 
 import argparse
 import asyncio
-import json
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,10 +21,10 @@ import numpy as np
 import uvloop
 
 from bench.open_loop import Offered, Send, closed, offer
-from bench.report import Figure, machine, markdown
+from bench.report import Figure, machine, say, tell
 from bench.shop import shop_server
 from bench.wire import Client
-from loadtests.asks import upload
+from loadtests.asks import search_by
 from loadtests.redis_process import RedisProcess, redis_process
 from loadtests.stack import Served, shop_settings
 from loadtests.workload import with_comment, zipf
@@ -78,7 +76,7 @@ async def _rounds(
     done: dict[str, list[Offered]] = {name: [] for name in phases}
     for seed in range(plan.rounds):
         for name, act in phases.items():
-            print(f"bench: {name} ...", file=sys.stderr, flush=True)
+            say(f"{name} ...")
             done[name].append(await _phase(search, act, rate, plan.seconds, seed))
     client.close()
     rest = [each.percentile(99) for each in done["at rest"]]
@@ -115,7 +113,7 @@ def _searching(client: Client, pictures: list[bytes]) -> Send:
         data = pictures[rng.choice(len(pictures), p=shares)]
         if rng.random() < 0.5:
             data = with_comment(data, f"new {next(numbers)}")
-        return (await client.ask(upload("", data, {}, lambda _: None).wire())).status
+        return (await client.ask(search_by(data))).status
 
     return search
 
@@ -146,8 +144,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=FULL.rounds)
     given = parser.parse_args()
     report = measure(Plan(given.seconds, given.rounds))
-    print(json.dumps(report, indent=2))
-    print(markdown(figures(report)), file=sys.stderr)
+    tell(report, figures(report))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Figures beside what was asked of them: a Markdown table for people, JSON for the rest."""
 
+import json
 import os
 import platform
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,17 @@ def markdown(figures: Sequence[Figure]) -> str:
     said = {True: "met", False: "MISSED", None: ""}
     rows = [f"| {f.what} | {f.measured} | {f.asked} | {said[f.met]} |" for f in figures]
     return "\n".join(["| what | measured | asked | |", "|---|---|---|---|", *rows])
+
+
+def say(what: str) -> None:
+    """Tell of progress, on stderr."""
+    print(f"bench: {what}", file=sys.stderr, flush=True)
+
+
+def tell(report: Mapping[str, object], figures: Sequence[Figure]) -> None:
+    """Print a report as JSON, and its figures as a table on stderr."""
+    print(json.dumps(report, indent=2))
+    print(markdown(figures), file=sys.stderr)
 
 
 def machine() -> dict[str, object]:

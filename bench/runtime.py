@@ -9,7 +9,6 @@ session of the options that are in use: what differs from them by no more than i
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from bench.report import say
 from service.adapters.bundles import read_bundle
 from service.settings import DEFAULT_BUNDLE
 
@@ -54,7 +54,7 @@ def measure(bundle: Path, rounds: int) -> dict[str, Any]:
     pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     result: dict[str, Any] = {"onnxruntime": ort.__version__}
     for tier in manifest.image.tiers:
-        print(f"bench: {tier.name} ...", file=sys.stderr, flush=True)
+        say(f"{tier.name} ...")
         sessions = {name: _session(bundle / tier.file, change) for name, change in _OPTIONS.items()}
         result[tier.name or tier.file] = {
             str(batch): _shares(sessions, pictures[:batch], rounds) for batch in _BATCHES

@@ -11,7 +11,6 @@ took is told; `ratio_net` sets the rate against what raw would do with the rest.
 import json
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,6 +26,7 @@ from bench.plan import Plan
 from bench.processor import processor_seconds
 from bench.query import Side, connect, post, side
 from bench.raw import Raw, SetUp, set_ups, told
+from bench.report import say
 from loadtests.workload import with_comment
 from service.adapters.bundles import read_bundle
 from service.core.preprocess import decode_for, preprocess
@@ -104,7 +104,7 @@ def _sides(stand: Shop, stack: ExitStack) -> tuple[dict[str, Side], dict[str, st
     right = {}
     for peer in PEERS:
         if peer.missing:
-            _say(peer.missing)
+            say(peer.missing)
             continue
         started = running(peer, settings.data_dir, settings.bundle, answer_bytes, picture)
         sides[peer.name] = stack.enter_context(started)
@@ -136,7 +136,7 @@ class _Turns:
 
     def rounds(self, connections: int) -> dict[str, Any]:
         """Measure every side in turn, in another order each round."""
-        _say(f"serving, {connections} at once ...")
+        say(f"serving, {connections} at once ...")
         found: dict[str, list[_Phase]] = {name: [] for name in ("raw", *self.sides)}
         names = list(found)
         for number in range(self.amount.rounds):
@@ -197,7 +197,3 @@ def _told(phases: Sequence[_Phase], bare: Sequence[_Phase]) -> dict[str, Any]:
 
 def _median(values: Iterable[float]) -> float:
     return round(statistics.median(values), 3)
-
-
-def _say(what: str) -> None:
-    print(f"bench: {what}", file=sys.stderr, flush=True)

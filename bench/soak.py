@@ -8,8 +8,6 @@ not leak. New products are folded into the index all the while.
 """
 
 import argparse
-import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ import uvloop
 
 from bench.memory import watching
 from bench.open_loop import closed
-from bench.report import Figure, machine, markdown
+from bench.report import Figure, machine, tell
 from loadtests.pictures import write_shop
 from loadtests.quiet import ask_quietly
 from loadtests.redis_process import redis_process
@@ -109,8 +107,7 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=400)
     given = parser.parse_args()
     report = measure(given.seconds, given.products)
-    print(json.dumps(report, indent=2))
-    print(markdown(figures(report)), file=sys.stderr)
+    tell(report, figures(report))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from bench.open_loop import WRONG, Offered, Send, offer
 from bench.query import server
 from bench.synthetic import build
 from bench.wire import Client
-from loadtests.asks import upload
+from loadtests.asks import search_by
 from service.adapters.snapshots import SnapshotFolder
 from service.demo.catalog import encode
 from service.demo.products import product
@@ -79,7 +79,7 @@ async def _rounds(
 
 
 def _searching(client: Client, pictures: list[bytes]) -> Send:
-    requests = [upload("", data, {}, lambda _: None).wire() for data in pictures]
+    requests = [search_by(data) for data in pictures]
 
     async def search(number: int) -> int:
         answer = await client.ask(requests[number % len(requests)])

@@ -8,7 +8,6 @@ usearch is of the extra `bench`, and left out with a word where it is not instal
 import importlib.util
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.report import say
 from service.adapters.half_vectors import HalfVectors
 from service.core.index_choice import HNSW_LINKS
 from service.core.operating_points import recall
@@ -93,7 +93,7 @@ def build(vectors: HalfVectors, path: Path) -> Beside:
     if path.exists():
         index.load(str(path))
         return Beside(index, json.loads(told.read_text()))
-    print(f"bench: {len(vectors):,} vectors, usearch ...", file=sys.stderr, flush=True)
+    say(f"{len(vectors):,} vectors, usearch ...")
     begun, busy, first = time.perf_counter(), time.process_time(), 0
     for block in vectors.blocks():
         rows = np.arange(first, first + len(block))

@@ -63,6 +63,11 @@ def upload(name: str, data: bytes, fields: Mapping[str, str], check: Check) -> A
     return Ask(name, "POST", "/v1/search", check, body, media_type)
 
 
+def search_by(data: bytes, fields: Mapping[str, str] | None = None) -> bytes:
+    """Return a search by a JPEG as HTTP/1.1 has it, for who looks at the answer alone."""
+    return upload("", data, fields or {}, lambda _: None).wire()
+
+
 def post(name: str, path: str, content: Mapping[str, Any], check: Check) -> Ask:
     """Send JSON."""
     return send(name, "POST", path, content, check)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.wire import Client
-from loadtests.asks import upload
+from loadtests.asks import search_by
 from loadtests.checks import Reply, WrongAnswerError, check_known, check_picture, read_found
 from loadtests.stack import LoadTestError
 from loadtests.workload import Query, Workload, with_comment
@@ -59,7 +59,7 @@ async def _ask_all(queries: tuple[Query, ...], address: str) -> list[Query]:
     async def ask(query: Query) -> Query:
         async with turns:
             data = _picture(query)
-            answer = await client.ask(upload("", data, _FIELDS, lambda _: None).wire())
+            answer = await client.ask(search_by(data, _FIELDS))
             return _held_to(query, data, Reply(answer.status, answer.headers, answer.body))
 
     found = await asyncio.gather(*(ask(query) for query in queries))

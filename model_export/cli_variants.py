@@ -1,5 +1,7 @@
 """`vitrine-export variants` and `verify`: what the gate lets in, and whether it still would."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -81,7 +83,7 @@ def variants(
     cut = Cut(dim, truncate) if dim else None
     plan = Plan(tuple(precision or ()), tuple(tier or ()), cut, limits)
     progress = Console(stderr=True, markup=False, emoji=False, highlight=False)
-    try:
+    with _one_line_errors():
         if cut and out is None:
             raise ExportError(
                 "shorter vectors are another model, and what was indexed by this one is lost to "
@@ -92,10 +94,6 @@ def variants(
             spare = max(SPARE, 4 * (dim or 0))
             pictures = draw(spec, catalog, columns, label, count, seed, spare)
             manifest = make_variants(bundle, out or bundle, pictures, plan, report=status.update)
-    except GateError as exc:
-        _fail(exc, 3)
-    except (VitrineError, ExportError, OSError) as exc:
-        _fail(exc, 2)
     _report(manifest, plan, out or bundle)
 
 
@@ -116,7 +114,7 @@ def verify(
     """Check a bundle's files and figures, and say what this machine would run."""
     limits = Limits(max_quality_loss / 100, max_top10_loss / 100, keep_slower)
     progress = Console(stderr=True, markup=False, emoji=False, highlight=False)
-    try:
+    with _one_line_errors():
         manifest = look_over(bundle)
         for line in (*summary(bundle, manifest), *would_run(manifest, this_machine())):
             typer.echo(line)
@@ -126,10 +124,6 @@ def verify(
                 lines = gate_again(bundle, manifest, pictures, limits, report=status.update)
             for line in lines:
                 typer.echo(line)
-    except GateError as exc:
-        _fail(exc, 3)
-    except (VitrineError, ExportError, OSError) as exc:
-        _fail(exc, 2)
 
 
 def draw(
@@ -161,6 +155,17 @@ def _report(manifest: BundleManifest, plan: Plan, folder: Path) -> None:
             typer.echo(f"{tier.name}: {describe(tier.gate)}")
     megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     typer.echo(f"{folder}: {len(manifest.image.tiers)} tiers, {megabytes:.1f} MB", err=True)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Say what is wrong and leave: with 3 where the gate refused, with 2 where it never came to."""
+    try:
+        yield
+    except GateError as exc:
+        _fail(exc, 3)
+    except (VitrineError, ExportError, OSError) as exc:
+        _fail(exc, 2)
 
 
 def _fail(error: Exception, code: int) -> NoReturn:

@@ -2,15 +2,22 @@
 
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 
 import pytest
 
 from service.adapters.data_lock import writing_to
 from service.settings import Settings
-from support.live_server import PRODUCTS, VIEWS, Shop, eventually, serving, vitrine, vitrine_here
+from support.live_server import (
+    PRODUCTS,
+    VIEWS,
+    Shop,
+    eventually,
+    kept_up,
+    serving,
+    vitrine,
+    vitrine_here,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +59,6 @@ def golden(path: Path, shop: Shop, expect: str) -> Path:
 def test_a_version_goes_live_back_and_live_again_under_searches(
     shop: Shop, data_dir: Path, tmp_path: Path
 ) -> None:
-    done = Event()
     with serving(data_dir, tmp_path) as server, server.client() as client:
 
         def search() -> int:
@@ -62,25 +68,13 @@ def test_a_version_goes_live_back_and_live_again_under_searches(
             version: int = body.json()["index"]["version"]
             return version
 
-        def keep_searching() -> int:
-            count = 0
-            while not done.is_set():
-                search()
-                count += 1
-            return count
-
-        with ThreadPoolExecutor(1) as pool:
-            searches = pool.submit(keep_searching)
-            try:
-                assert reindex(shop, data_dir, "--index", "hnsw").returncode == 0
-                eventually(lambda: search() == 2)
-                assert vitrine("index", "rollback", "--data-dir", data_dir).returncode == 0
-                eventually(lambda: search() == 1)
-                assert index("promote", data_dir, 2) == {"version": 2}
-                eventually(lambda: search() == 2)
-            finally:
-                done.set()
-            assert searches.result() > 0
+        with kept_up(search):
+            assert reindex(shop, data_dir, "--index", "hnsw").returncode == 0
+            eventually(lambda: search() == 2)
+            assert vitrine("index", "rollback", "--data-dir", data_dir).returncode == 0
+            eventually(lambda: search() == 1)
+            assert index("promote", data_dir, 2) == {"version": 2}
+            eventually(lambda: search() == 2)
     assert states(data_dir) == {1: "served", 2: "serves"}
 
 

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 import httpx
@@ -115,6 +117,27 @@ def serving(
     finally:
         process.terminate()
         process.wait(_PATIENCE_SECONDS)
+
+
+@contextmanager
+def kept_up(ask: Callable[[], object]) -> Iterator[None]:
+    """Ask over and over while the block runs; at its end some must have been asked, none failed."""
+    done = Event()
+
+    def keep_asking() -> int:
+        asked = 0
+        while not done.is_set():
+            ask()
+            asked += 1
+        return asked
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(keep_asking)
+        try:
+            yield
+        finally:
+            done.set()
+        assert asking.result() > 0
 
 
 def eventually(

@@ -1,12 +1,12 @@
 """A real server of pictures on this machine, for catalogues that name URLs."""
 
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 from service.core.keys import image_digest
+from support.http_server import Answers, served
 from support.pictures import encoded, photo
 
 
@@ -24,7 +24,7 @@ class Pictures(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/{name}"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answers):
     server: Pictures
 
     def do_GET(self) -> None:
@@ -33,26 +33,13 @@ class Handler(BaseHTTPRequestHandler):
         status = 404 if data is None else 304 if self.headers["If-None-Match"] == etag else 200
         self.server.answers[status] += 1
         body = data if data is not None and status == 200 else b""
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        if data:
-            self.send_header("ETag", etag)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        self.answer(status, body, **({"ETag": etag} if data else {}))
 
 
 @contextmanager
 def serving_pictures(count: int) -> Iterator[Pictures]:
     """Serve `count` pictures, `0.jpg` and so on, no two alike."""
-    with Pictures() as server:
-        server.pictures = {f"{n}.jpg": encoded(photo(80, 60, seed=n), "JPEG") for n in range(count)}
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Pictures()
+    server.pictures = {f"{n}.jpg": encoded(photo(80, 60, seed=n), "JPEG") for n in range(count)}
+    with served(server):
+        yield server

@@ -9,13 +9,14 @@ import numpy as np
 from service.core.image import ImageLimits
 from service.core.types import CatalogRow, ImageRef, Product, Vectors
 from service.pipeline.batching import Batcher
-from service.pipeline.embedder import Embedder, TextSide
+from service.pipeline.embedder import Embedder
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.live_index import LiveIndex
 from service.pipeline.looking import Looking
 from service.pipeline.recent_pictures import RecentPictures
 from service.pipeline.reindex import Reindex, ReindexOptions
 from service.pipeline.search import Search
+from service.pipeline.texts import TextSide
 from service.pipeline.tiering import Tiers
 from support.fake_store import FakeProductStore
 from support.fakes import (

@@ -5,11 +5,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from ipaddress import ip_network
 from urllib.parse import unquote
 
 from service.adapters.safe_images import SafeImageFetcher
+from support.http_server import Answers, served
 
 PICTURE = bytes(range(256)) * 40
 MAX_BYTES = 20_000
@@ -58,7 +59,7 @@ class Names:
         return turns.pop(0) if len(turns) > 1 else turns[0]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Answers):
     server: UrlShop
 
     def do_GET(self) -> None:
@@ -109,29 +110,15 @@ class _Handler(BaseHTTPRequestHandler):
         while not self.server.ended.wait(0.01):
             self.wfile.write(b".")
 
-    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"Content_Length": str(len(body)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
 
 @contextmanager
 def running(tls: ssl.SSLContext | None = None) -> Iterator[UrlShop]:
     """Serve until the block ends."""
-    with UrlShop() as server:
-        if tls is not None:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    server = UrlShop()
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    with served(server, server.ended):
         yield server
-        server.ended.set()
-        server.shutdown()
-        thread.join()
 
 
 def fetcher_for(shop: UrlShop, names: Names, **options: object) -> SafeImageFetcher:

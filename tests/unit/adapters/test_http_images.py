@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 
@@ -16,6 +16,7 @@ from service.adapters.host_turns import HostTurns
 from service.adapters.http_images import AT_ONCE_A_HOST, HttpImageFetcher
 from service.core.errors import FetchError
 from service.core.types import Download, Validators
+from support.http_server import Answers, served
 
 PICTURE = bytes(range(256)) * 40
 MAX_BYTES = 20_000
@@ -40,7 +41,7 @@ class Shop(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}{path}"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answers):
     server: Shop
 
     def do_GET(self) -> None:
@@ -132,26 +133,12 @@ class Handler(BaseHTTPRequestHandler):
         while not self.server.ended.wait(0.01):
             self.wfile.write(b".")
 
-    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"Content_Length": str(len(body)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with Shop() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    server = Shop()
+    with served(server, server.ended):
         yield server
-        server.ended.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
