@@ -39,7 +39,7 @@ from service.encoders import (
 )
 from service.pipeline.batching import Batcher
 from service.pipeline.compacting import Compacting, Due
-from service.pipeline.embedder import Embedder, TextSide
+from service.pipeline.embedder import Embedder
 from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.fetching import Fetching
 from service.pipeline.live_index import LiveIndex
@@ -51,6 +51,7 @@ from service.pipeline.refused_pictures import RefusedPictures
 from service.pipeline.reindex import Reindex
 from service.pipeline.results import ResultCache
 from service.pipeline.search import Search
+from service.pipeline.texts import TextSide
 from service.pipeline.tiering import Tiers
 from service.pipeline.versions import Versions
 from service.pipeline.writing import Writing

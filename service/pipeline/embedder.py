@@ -1,11 +1,10 @@
 """A query to the vector that is searched with: every source looked at once, then mixed.
 
-    Query -> pictures (`looking`), words, products, vectors -> unit vectors -> weighted sum
+    Query -> pictures (`looking`), words (`texts`), products, vectors -> unit vectors -> their sum
 
 Queries that come together share one run of the encoder.
 """
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +15,13 @@ from numpy.typing import NDArray
 from service.core.errors import InvalidQueryError, ProductNotFoundError, VitrineError
 from service.core.store import ProductStore
 from service.core.tiers import Role
-from service.core.types import Seen, TextEncoder
+from service.core.types import Seen
 from service.pipeline.clock import Clock
-from service.pipeline.embedding_cache import EmbeddingCache
 from service.pipeline.looking import Look, Looking
 from service.pipeline.outcome import attempt, succeeded
 from service.pipeline.querying import LikeProduct, Point, Query, Source, Words, mixed
 from service.pipeline.terms import PATIENT, Terms
+from service.pipeline.texts import TextSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +38,6 @@ class Embedded:
     heads: Mapping[str, NDArray[np.float32]]
     image_id: str | None
     tier: Role | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TextSide:
-    """The text tower of a bundle, and a cache of what it made of words."""
-
-    encoder: TextEncoder
-    cache: EmbeddingCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +83,14 @@ class Embedder:
         looks = self.looking.look(pictures, clock, terms)
         if words:
             with clock.stage("text"):
-                looks |= self._read(words)
+                looks |= self._read(words, terms)
         if products:
             with clock.stage("lookup"):
                 looks |= {each: attempt(self._mean, each) for each in products}
         looks |= {each: attempt(self._checked, each) for each in points}
         return looks
 
-    def _read(self, words: Sequence[Words]) -> dict[Source, Look | VitrineError]:
-        """Embed texts in one run."""
+    def _read(self, words: Sequence[Words], terms: Terms) -> dict[Source, Look | VitrineError]:
         if self.texts is None:
             name = self.looking.encoder.manifest.name
             error = InvalidQueryError(
@@ -108,15 +98,8 @@ class Embedder:
                 "docs/models.md says which models bring one"
             )
             return dict.fromkeys(words, error)
-        keys = [hashlib.sha256(each.text.encode()).hexdigest() for each in words]
-        found = self.texts.cache.get_many([(key, "") for key in keys])
-        new = [place for place, seen in enumerate(found) if seen is None]
-        if new:
-            vectors = self.texts.encoder.encode([words[place].text for place in new])
-            for place, vector in zip(new, vectors, strict=True):
-                found[place] = seen = Seen(vector)
-                self.texts.cache.set(keys[place], seen)
-        return {each: Look("", seen) for each, seen in zip(words, found, strict=True) if seen}
+        read = self.texts.read([each.text for each in words], terms)
+        return {each: _look(read[each.text]) for each in words}
 
     def _mean(self, like: LikeProduct) -> Look:
         """The middle of a product's pictures; raises ProductNotFoundError, InvalidQueryError."""
@@ -144,6 +127,10 @@ class Embedder:
             raise InvalidQueryError("vector is all zeros, or has numbers that are not finite")
         numbers /= longest  # so that squares neither vanish nor overflow
         return Look("", Seen((numbers / np.linalg.norm(numbers)).astype(np.float32)))
+
+
+def _look(seen: Seen | VitrineError) -> Look | VitrineError:
+    return seen if isinstance(seen, VitrineError) else Look("", seen)
 
 
 def _mix(query: Query, looks: Mapping[Source, Look | VitrineError]) -> Embedded:

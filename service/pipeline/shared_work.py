@@ -6,7 +6,7 @@ Whoever leads several pieces of work lands all of them before it waits for any, 
 each other's never wait for each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Lock
 from typing import Generic, TypeVar
 
@@ -32,6 +32,42 @@ class SharedWork(Generic[_T]):
     def __init__(self) -> None:
         self._lock = Lock()
         self._work: dict[str, _Work[_T]] = {}
+
+    def done(
+        self,
+        keys: Sequence[str],
+        lead: Callable[[Sequence[str]], Mapping[str, _T | VitrineError]],
+        terms: Terms,
+    ) -> dict[str, _T | VitrineError]:
+        """Return what comes of the work of each key, once it is done by whoever is at it.
+
+        Args:
+            keys: Each once.
+            lead: Does what nobody is at; may raise, which fails this caller alone.
+            terms: Of this caller.
+
+        Raises:
+            DeadlineExceededError: It took too long.
+            AbandonedError: Nobody waits for it any more.
+        """
+        found: dict[str, _T | VitrineError] = {}
+        left = list(keys)
+        while left:  # again where whoever was at it failed alone
+            others = self.claim(left)
+            own = [key for key in left if key not in others]
+            led: Mapping[str, _T | VitrineError] = {}
+            try:
+                led = lead(own) if own else {}
+            finally:
+                for key in own:
+                    self.land(key, led.get(key))
+            found |= led
+            for key, work in others.items():
+                outcome = self.wait(work, terms)
+                if outcome is not None:
+                    found[key] = outcome
+            left = [key for key in left if key not in found]
+        return found
 
     def claim(self, keys: Sequence[str]) -> dict[str, _Work[_T]]:
         """Return who is at what already; all else is the caller's to do, and to land."""
