@@ -10,7 +10,6 @@ that was is told.
 
 import itertools
 import multiprocessing
-import os
 import selectors
 import socket
 import time
@@ -23,6 +22,7 @@ import numpy as np
 
 from bench.query import answer_in, connect, receive, request
 from loadtests.workload import with_comment
+from service.core.cores import core_count
 
 _LEAST_ANSWERS = 3
 """Of each connection: its rate is that of the gaps between them."""
@@ -148,7 +148,7 @@ def _drive(address: tuple[str, int], connections: int, seconds: float, warm_up: 
     return Load(
         rate=sum(each.rate() for each in loaded),
         milliseconds=tuple(1000 * s for each in loaded for s in each.seconds),
-        client_share=processor / elapsed / len(os.sched_getaffinity(0)),
+        client_share=processor / elapsed / core_count(),
         answer_bytes=size,
     )
 

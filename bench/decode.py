@@ -10,7 +10,6 @@ of the case with a grain, since they are small ones.
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -27,6 +26,7 @@ from PIL import Image
 from bench.pictures import catalog, encoded
 from bench.report import say
 from service.core.bare import JPEG, PNG, bare_jpeg, bare_png
+from service.core.cores import core_count
 from service.core.manifest import PreprocessSpec
 from service.core.preprocess import decode_for, preprocess
 from service.core.scans import count_scans
@@ -81,7 +81,7 @@ def measure(rounds: int, count: int, seconds: float = 1.0) -> dict[str, Any]:
     return {
         "pictures": f"{origin}, {len(photos)} each",
         "size": encoder.manifest.preprocess.size,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": core_count(),
         "cases": cases,
         "decodes_per_second_by_threads": shares,
     }

@@ -8,7 +8,6 @@
 Rounds take turns. On any provider, so that this runs, and is tested, without a GPU.
 """
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -24,6 +23,7 @@ from bench.pictures import catalog, encoded
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_session import PROVIDERS
 from service.core.buckets import SIZES
+from service.core.cores import core_count
 from service.core.preprocess import decode_for, preprocess
 from service.core.types import Pixels
 from service.pipeline.batching import Batcher
@@ -67,7 +67,7 @@ def measure(
 
     raw, size = _raw(bundle / encoder.tier.file, provider, decode(pictures[0]), seconds)
     batch = np.stack([decode(data) for data in islice(cycle(pictures), SIZES[-1])])
-    batcher, cores = Batcher(encoder, max_batch=SIZES[-1]), len(os.sched_getaffinity(0))
+    batcher, cores = Batcher(encoder, max_batch=SIZES[-1]), core_count()
     asking: dict[str, Callable[[], float]] = {
         "raw": raw,
         "encoder": lambda: rate(lambda: encoder.classify(batch), len(batch), seconds),

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.core.cores import core_count
+
 _TOLD = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 """Flags of a processor that decide how fast int8 and bf16 are."""
 
@@ -51,7 +53,7 @@ def machine() -> dict[str, object]:
     return {
         "processor": name,
         "instructions": [flag for flag in _TOLD if flag in flags],
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": core_count(),
         "load": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
     }

@@ -9,7 +9,6 @@ took is told; `ratio_net` sets the rate against what raw would do with the rest.
 """
 
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from bench.raw import Raw, SetUp, set_ups, told
 from bench.report import say
 from loadtests.workload import with_comment
 from service.adapters.bundles import read_bundle
+from service.core.cores import core_count
 from service.core.preprocess import decode_for, preprocess
 from service.core.tiers import best_tier
 
@@ -72,7 +72,7 @@ def measure(plan: Plan) -> dict[str, Any]:
 
 def _model(stand: Shop, amount: _Amount) -> dict[str, Any]:
     raw = _raw(stand)
-    found = raw.best(set_ups(len(os.sched_getaffinity(0)), amount.batches), amount.try_seconds)
+    found = raw.best(set_ups(core_count(), amount.batches), amount.try_seconds)
     with ExitStack() as stack:
         load = stack.enter_context(client(stand.pictures))
         sides, right = _sides(stand, stack)

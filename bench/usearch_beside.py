@@ -7,7 +7,6 @@ usearch is of the extra `bench`, and left out with a word where it is not instal
 
 import importlib.util
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from bench.report import say
 from service.adapters.half_vectors import HalfVectors
+from service.core.cores import core_count
 from service.core.index_choice import HNSW_LINKS
 from service.core.operating_points import recall
 from service.core.types import Vectors
@@ -97,7 +97,7 @@ def build(vectors: HalfVectors, path: Path) -> Beside:
     begun, busy, first = time.perf_counter(), time.process_time(), 0
     for block in vectors.blocks():
         rows = np.arange(first, first + len(block))
-        index.add(rows, block, threads=len(os.sched_getaffinity(0)) if first else 1)
+        index.add(rows, block, threads=core_count() if first else 1)
         first += len(block)
     took = {"seconds": time.perf_counter() - begun, "processor_seconds": time.process_time() - busy}
     index.save(str(path))

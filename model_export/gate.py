@@ -4,7 +4,6 @@ quality   nearest neighbours on a sample of the catalogue, against those the tie
 speed     images a second at batch 1 and 8, tier and variants in alternating rounds
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from model_export.retrieval import has_pairs, overlap_at_k, right_at_1
 from model_export.sample import Sample
 from model_export.speed import images_per_second
 from service.adapters.onnx_session import open_session
+from service.core.cores import core_count
 from service.core.gate import Gate, Quality, Rate
 from service.core.manifest import PreprocessSpec
 from service.core.tasks import Item
@@ -163,7 +163,7 @@ def measure(
     tier = Embedder(before, provider or "cpu")
     variants = {name: Embedder(file, provider or "cpu") for name, file in candidates.items()}
     rates = _rates(tier, variants, sample.pixels, timer) if provider else {}
-    timed_on = f"{provider}, {len(os.sched_getaffinity(0))} threads" if provider else ""
+    timed_on = f"{provider}, {core_count()} threads" if provider else ""
     expected = tier.embed(sample.pixels)
     if not np.isfinite(expected).all():
         raise ExportError(f"tier {of} makes vectors of no finite numbers: it cannot be used")

@@ -1,6 +1,5 @@
 """What the machine at hand would do with a bundle: processor, providers, threads -> lines."""
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import onnxruntime as ort
 
 from service.adapters.onnx_session import PROVIDERS
 from service.adapters.processor import BF16, INT8, processor_flags
+from service.core.cores import core_count
 from service.core.manifest import BundleManifest
 
 
@@ -32,7 +32,7 @@ def this_machine() -> Machine:
     return Machine(
         flags=processor_flags(),
         providers=tuple(name for name, full in PROVIDERS.items() if full in installed),
-        threads=len(os.sched_getaffinity(0)),
+        threads=core_count(),
     )
 
 

@@ -5,11 +5,10 @@ bundle -> the best tier: products, and queries that can wait | the fast one: que
 before a tier: limits -> turns at decoding -> batcher
 """
 
-import os
-
 from service.adapters.bundles import read_bundle
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
+from service.core.cores import core_count
 from service.core.image import ImageLimits
 from service.core.tiers import best_tier, fast_tier
 from service.core.types import Encoder
@@ -43,7 +42,7 @@ def make_batcher(settings: Settings, *tiers: OnnxEncoder) -> Batcher:
 
 def _lanes(settings: Settings) -> tuple[int, int | None]:
     """Return how many runs go at once, and on how many threads if one alone gets more of them."""
-    cores = len(os.sched_getaffinity(0))
+    cores = core_count()
     chosen = settings.lanes is not None or settings.threads is not None
     if chosen or settings.provider != "cpu" or cores == 1:
         return settings.lanes or 1, None
@@ -91,5 +90,5 @@ def for_runs_in_turn(settings: Settings) -> Settings:
     """
     threads = settings.threads
     if threads is not None:
-        threads = min(threads * (settings.lanes or 1), len(os.sched_getaffinity(0)))
+        threads = min(threads * (settings.lanes or 1), core_count())
     return settings.model_copy(update={"threads": threads, "lanes": 1, "spinning": False})

@@ -1,6 +1,5 @@
 """The only place that reads Settings and builds adapters, with `doors`, `caches` and `encoders`."""
 
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from service.adapters.sqlite_store import SqliteStore
 from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving, Workers
 from service.caches import Caches, make_caches
+from service.core.cores import core_count
 from service.core.index_choice import BY_SIZE, BuildOn, IndexChoice
 from service.core.keys import text_tower_digest
 from service.core.receipts import NoRecords
@@ -262,7 +262,7 @@ def _embedder(
 def _writing(search: Search, thumbnails: SqliteThumbnails, stack: ExitStack) -> Writing:
     """Build the write flow out of the parts of the query flow."""
     # As many as decode at once: more would only stand longer in front of queries.
-    pool = _threads(stack, "picture", os.cpu_count())
+    pool = _threads(stack, "picture", core_count())
     looking = search.embedder.looking
     pictures = PictureMaker(
         encoder=search.encoder,

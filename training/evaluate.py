@@ -6,7 +6,6 @@ All of it goes through the exported bundle and the service's own decoding, on ro
 never saw; what calibrated the model is left out of what judges its calibration.
 """
 
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from rich.console import Console
 from service.adapters.evaluation_tasks import read_tasks
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_text import OnnxTextEncoder
+from service.core.cores import core_count
 from service.core.errors import VitrineError
 from service.core.types import Pixels
 from service.pipeline.evaluate import decoded_batches
@@ -85,7 +85,7 @@ def evaluate_bundle(
         heads=heads,
         matches=matches,
         tiers=costs,
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, "
+        machine=f"{platform.machine()}, {core_count()} cores, "
         f"ONNX Runtime {onnxruntime.__version__}",
         skipped=skipped + why,
         aims=[],

@@ -15,6 +15,7 @@ from service.adapters import faiss_gpu
 from service.adapters.faiss_finders import BinaryFinder, Finder, FloatFinder, signs
 from service.adapters.half_vectors import HalfVectors
 from service.adapters.index_kinds import BINARY
+from service.core.cores import core_count
 from service.core.errors import IndexChoiceError, IndexCorruptError
 from service.core.index_choice import BuildOn
 from service.core.types import Vectors
@@ -134,4 +135,4 @@ def _sample(index: faiss.Index, vectors: HalfVectors) -> Vectors:
 
 def building_threads() -> int:
     """Cores to build on; a search in this thread may have set FAISS to one."""
-    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    return int(os.environ.get("OMP_NUM_THREADS") or core_count())

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ import onnxruntime as ort
 
 from service.adapters.gpu_options import AS_IT_IS, CUDA, TENSORRT, GpuOptions
 from service.adapters.processor import BF16, processor_flags
+from service.core.cores import core_count
 from service.core.errors import BundleError, ProviderUnavailableError, StoreError
 
 PROVIDERS = {
@@ -53,7 +53,7 @@ def open_session(
         _load_libraries(provider)
         _make_folder(gpu.engines if provider == "tensorrt" else None)
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = threads or core_count()
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     try:

@@ -23,6 +23,7 @@ from service.cli.tune_report import (
     table,
     tier_costs,
 )
+from service.core.cores import core_count
 from service.core.errors import CatalogSourceError, SettingsError
 from service.core.manifest import BundleManifest, Tier
 from service.core.preprocess import decode_for, preprocess
@@ -82,7 +83,7 @@ def tune(
     on_gpu = chosen.provider in ON_GPU
     variants = [] if exact or on_gpu else _variants(manifest)
     tiers = [None, *(tier.name for tier in variants)] if variants else []
-    cores = len(os.sched_getaffinity(0))
+    cores = core_count()
     tuned = sweep.run(start, stages_for(start, tiers=tiers, cores=cores, on_gpu=on_gpu))
     machine = f"{platform.machine()}, {cores} cores, provider {chosen.provider}"
     _write(out, file_text(tuned, f"{machine}, bundle {manifest.name}, for {goal}"))

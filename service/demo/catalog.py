@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from service.core.cores import core_count
 from service.demo.products import DemoProduct, products
 from service.demo.render import render
 
@@ -80,7 +81,7 @@ def write_catalog(
     try:
         with (
             pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer,
-            ThreadPoolExecutor(os.cpu_count()) as pool,
+            ThreadPoolExecutor(core_count()) as pool,
         ):
             while group := list(islice(shots, _ROW_GROUP)):
                 drawn = list(pool.map(lambda shot: _row(shot, size), group))

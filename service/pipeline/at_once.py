@@ -1,10 +1,10 @@
 """The same work for several things, side by side; what is wrong with one is of it alone."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from service.core.cores import core_count
 from service.core.errors import VitrineError
 from service.pipeline.clock import Clock
 from service.pipeline.outcome import attempt
@@ -26,5 +26,5 @@ def at_once(
     """
     if len(items) <= 1:
         return [attempt(call, each, clock) for each in items]
-    with clock.stage(stage), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with clock.stage(stage), ThreadPoolExecutor(core_count()) as pool:
         return list(pool.map(lambda each: attempt(call, each, Clock()), items))

@@ -7,8 +7,7 @@ the worst (`core.image`). So at most `at_once` times that much memory is in use,
 threads there are, and a caller is kept waiting for a bounded time.
 """
 
-import os
-
+from service.core.cores import core_count
 from service.pipeline.turns import Turns
 
 
@@ -22,6 +21,6 @@ class Decoding(Turns):
             at_once: Pictures decoded side by side; one a core by default, since more gain nothing.
             wait_seconds: How long a caller waits for a turn.
         """
-        turns = at_once or os.cpu_count() or 1
+        turns = at_once or core_count()
         waiting = "pictures are waiting to be decoded"
         super().__init__(turns, wait_seconds=wait_seconds, waiting=waiting)

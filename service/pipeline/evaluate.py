@@ -4,7 +4,6 @@ Pictures go the same way as in search; neighbours are exact, so the figures are 
 gallery may be centralised, as `vitrine reindex --centralize` does it; queries stay as they are.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.centralize import centralized, middle, mutual, nearest
+from service.core.cores import core_count
 from service.core.errors import CatalogSourceError
 from service.core.manifest import PreprocessSpec
 from service.core.metrics import mean_average_precision, precision_at
@@ -173,7 +173,7 @@ def decoded_batches(
     def pixels(item: Item) -> Pixels:
         return preprocess(spec, decode_for(spec, item.data))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(core_count()) as pool:
         for batch in _batches(items):
             kept = [Item(item.id, b"", item.labels) for item in batch]
             yield kept, np.stack(list(pool.map(pixels, batch)))

@@ -3,7 +3,6 @@
 Memory holds `CELLS` bytes a picture; small pictures are read, decoded and dropped.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.cores import core_count
 from service.core.looks import CELLS, Look, look
 from service.core.store import ThumbnailStore
 
@@ -53,7 +53,7 @@ def look_at_all(
         small = thumbnails.get(image_ids[row])
         return look(small) if small else None
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(core_count()) as pool:
         for start in range(0, n, _BLOCK):
             rows = pictures[start : start + _BLOCK].tolist()
             for place, found in enumerate(pool.map(look_at, rows), start):

@@ -3,7 +3,6 @@
 A block is dropped once it was looked at, so that memory does not grow with the catalogue.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.cores import core_count
 from service.core.snapshot import Snapshot
 from service.core.types import Vectors
 
@@ -47,6 +47,6 @@ def neighbours(snapshot: Snapshot, pictures: NDArray[np.int64], depth: int) -> I
         return Near(asked, *snapshot.index.search(vectors, depth, marked))
 
     starts = range(0, len(pictures), _BLOCK)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(core_count()) as pool:
         for first in range(0, len(starts), _WINDOW):
             yield from pool.map(search, starts[first : first + _WINDOW])

@@ -9,7 +9,6 @@ What is known is asked of the stores once a chunk. Memory depends on the chunks 
 which are bounded in rows and in bytes, and not on the catalogue.
 """
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -20,6 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from service.core.cores import core_count
 from service.core.errors import FetchError, InvalidImageError
 from service.core.image import ImageLimits
 from service.core.preprocess import decode_for, preprocess
@@ -102,7 +102,7 @@ class Preparer:
         """Yield the rows in order, some at a time; those ahead are being read and decoded."""
         with ExitStack() as stack:
             readers = _pool(stack, _CHUNKS_READ_AT_ONCE, "prepare")
-            decoders = _pool(stack, os.cpu_count() or 1, "decode")
+            decoders = _pool(stack, core_count(), "decode")
             reader = stack.enter_context(reading(self.fetcher, self.limits.max_bytes))
             ahead: deque[Future[list[_Pending]]] = deque()
             for rows in _chunks(source):
