@@ -65,8 +65,7 @@ def images(
         taught = load_teacher(teacher) if teacher else None
         with progress("images", len(config.steps())) as show:
             path = train(config, corpora, weak, out, start=start, teacher=taught, on_step=show)
-        plot_curves(out / "log.jsonl", out / "curves.png")
-    typer.echo(f"done: {path}, {out / 'curves.png'}", err=True)
+        _finish(path, out)
 
 
 @app.command()
@@ -91,8 +90,7 @@ def texts(
         config = TextRunConfig(text=TextConfig(dim=checkpoint.config.model.dim))
         with progress("texts", config.steps) as show:
             path = train_text(config, vectors, documents, out, on_step=show)
-        plot_curves(out / "log.jsonl", out / "curves.png")
-    typer.echo(f"done: {path}, {out / 'curves.png'}", err=True)
+        _finish(path, out)
 
 
 @app.command()
@@ -125,6 +123,12 @@ def progress(what: str, steps: int) -> Iterator[Callable[[int, int, float], None
             bars.update(bar, completed=done, total=steps, description=f"{what}: loss {loss:.3f}")
 
         yield show
+
+
+def _finish(checkpoint: Path, out: Path) -> None:
+    """Draw how the losses fell, and say where everything is."""
+    plot_curves(out / "log.jsonl", out / "curves.png")
+    typer.echo(f"done: {checkpoint}, {out / 'curves.png'}", err=True)
 
 
 def open_sources(

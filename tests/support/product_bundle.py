@@ -21,6 +21,25 @@ def product_bundle(folder: Path, *, outlier: float = 1.0) -> Path:
             are as much smaller, so that in floats nothing changes. In eight bits with one scale
             for all, large ones leave nothing of the others.
     """
+    folder.mkdir(parents=True)
+    opset = helper.make_opsetid("", 23)
+    file = folder / "image.onnx"
+    onnx.save(helper.make_model(_graph(outlier), opset_imports=[opset], ir_version=10), file)
+    tier = Tier(name="best", file=file.name, patch=PATCH, tokens=(SIZE // PATCH) ** 2, gflops=0)
+    manifest = BundleManifest(
+        name="product",
+        version="1",
+        licence="CC0-1.0",
+        dim=DIM,
+        image=ImageTower(tiers=(tier,)),
+        preprocess=PreprocessSpec(size=SIZE),
+        files={file.name: file_digest(file)},
+    )
+    write_manifest(folder, manifest)
+    return folder
+
+
+def _graph(outlier: float) -> onnx.GraphProto:
     grid, channels = SIZE // PATCH, PATCH * PATCH * 3
     rng = np.random.default_rng(3)
     scales = np.ones(channels, dtype=np.float32)
@@ -48,7 +67,7 @@ def product_bundle(folder: Path, *, outlier: float = 1.0) -> Path:
         ("ReduceL2", ["raw", "last"], "length", {"keepdims": 1}),
         ("Div", ["raw", "length"], "embedding", {}),
     ]
-    graph = helper.make_graph(
+    return helper.make_graph(
         [
             helper.make_node(kind, inputs, [made], made, **options)
             for kind, inputs, made, options in nodes
@@ -58,19 +77,3 @@ def product_bundle(folder: Path, *, outlier: float = 1.0) -> Path:
         [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", DIM])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
-    folder.mkdir(parents=True)
-    opset = helper.make_opsetid("", 23)
-    file = folder / "image.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=10), file)
-    tier = Tier(name="best", file=file.name, patch=PATCH, tokens=grid * grid, gflops=0)
-    manifest = BundleManifest(
-        name="product",
-        version="1",
-        licence="CC0-1.0",
-        dim=DIM,
-        image=ImageTower(tiers=(tier,)),
-        preprocess=PreprocessSpec(size=SIZE),
-        files={file.name: file_digest(file)},
-    )
-    write_manifest(folder, manifest)
-    return folder
