@@ -3,12 +3,17 @@
 cpu, openvino     pictures -> session.run -> results
 cuda, tensorrt    pictures -> pinned memory -> memory of the device, the same at every run of a size
                            -> CUDA graph of that size, replayed -> results copied back
+
+ONNX Runtime keeps a CUDA graph for the thread that recorded it: in any other it runs the model
+twice and records anew. While a thread records, CUDA also refuses memory and copies to all others,
+and the recording is lost. So one thread records and replays for every session of the process.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,8 +21,9 @@ import onnxruntime as ort
 import structlog
 from numpy.typing import NDArray
 
-from service.adapters.gpu_options import CUDA, GpuOptions
+from service.adapters.gpu_options import GpuOptions
 from service.adapters.onnx_session import ON_GPU, open_session
+from service.adapters.pinned import staging
 from service.core.buckets import SIZES, parts
 from service.core.errors import BundleError
 from service.core.types import Pixels
@@ -59,44 +65,70 @@ class BoundRuns:
     """A session whose runs are bound to memory that stays where it is, one run at a time."""
 
     def __init__(
-        self, session: ort.InferenceSession, device: str = "cuda", *, graphs: bool = False
+        self,
+        session: ort.InferenceSession,
+        device: str = "cuda",
+        *,
+        without_graphs: Callable[[], ort.InferenceSession] | None = None,
     ) -> None:
         """Prepare nothing: memory is taken when a size first runs.
 
         Args:
             session: Of a graph with one input, of pictures, and outputs of known width.
             device: Where the graph runs, as ONNX Runtime names it: `cuda` or `cpu`.
-            graphs: Whether the session was opened with CUDA graphs.
+            without_graphs: Opens the same without CUDA graphs; None for a session without.
         """
         self.session = session
         self._device = device
-        self._graphs = graphs
-        self._lock = Lock()
+        self._without_graphs = without_graphs
         self._widths = {node.name: node.shape[1:] for node in session.get_outputs()}
         self._bound: dict[int, _Bound] = {}
 
     @property
     def graphs(self) -> bool:
         """Whether runs are replays of CUDA graphs."""
-        return self._graphs
+        return self._without_graphs is not None
 
     def prepare(self) -> None:
-        """Run every size once, so that no caller waits for its memory and its graph."""
-        (given,) = self.session.get_inputs()
-        for size in SIZES:
-            self.run([], np.zeros((size, *given.shape[1:]), np.uint8))
+        """Run every size once, so that no caller waits for its memory and its graph.
+
+        Where CUDA cannot record the model, it runs without CUDA graphs, and that is logged.
+        """
+        try:
+            self._run_every_size()
+        except Exception as exc:
+            if self._without_graphs is None:
+                raise
+            _log.warning("encoder runs without CUDA graphs", reason=str(exc))
+            self._bound.clear()
+            self.session, self._without_graphs = self._without_graphs(), None
+            self._run_every_size()
 
     def run(self, outputs: Sequence[str], images: Pixels) -> Results:
         """Return these outputs, (n, ...) each, of (n, size, size, 3) pictures."""
+        return _device_thread().submit(self._run, outputs, images).result()
+
+    def _run_every_size(self) -> None:
+        (given,) = self.session.get_inputs()
+        # The largest first: what it needed holds what the others need.
+        for size in reversed(SIZES):
+            self.run([], np.zeros((size, *given.shape[1:]), np.uint8))
+
+    def _run(self, outputs: Sequence[str], images: Pixels) -> Results:
         results = [np.empty((len(images), *self._widths[name]), np.float32) for name in outputs]
-        with self._lock:
-            for part, size in parts(len(images)):
-                if size not in self._bound:
-                    self._bound[size] = _Bound(self.session, size, self._device, self._graphs)
-                self._bound[size].run(images[part])
-                for name, result in zip(outputs, results, strict=True):
-                    result[part] = self._bound[size].read(name, part.stop - part.start)
+        for part, size in parts(len(images)):
+            if size not in self._bound:
+                self._bound[size] = _Bound(self.session, size, self._device, self.graphs)
+            self._bound[size].run(images[part])
+            for name, result in zip(outputs, results, strict=True):
+                result[part] = self._bound[size].read(name, part.stop - part.start)
         return results
+
+
+@cache
+def _device_thread() -> ThreadPoolExecutor:
+    """Return the thread that makes all bound runs of this process, in the order they come."""
+    return ThreadPoolExecutor(1, thread_name_prefix="device")
 
 
 class _Bound:
@@ -106,8 +138,8 @@ class _Bound:
         (given,) = session.get_inputs()
         shape = (size, *given.shape[1:])
         self._given = _memory(shape, np.uint8, device)
-        self._staged = None if device == "cpu" else _staging(shape)
-        self._pixels: Pixels = (self._staged or self._given).numpy()  # a view where the CPU sees it
+        self._staged = device != "cpu"
+        self._pixels: Pixels = staging(shape) if self._staged else self._given.numpy()  # a view
         self._made = {
             node.name: _memory((size, *node.shape[1:]), np.float32, device)
             for node in session.get_outputs()
@@ -127,7 +159,7 @@ class _Bound:
         """
         self._pixels[: len(images)] = images
         self._pixels[len(images) :] = images[-1]
-        if self._staged is not None:
+        if self._staged:
             self._given.update_inplace(self._pixels)
         self._session.run_with_iobinding(self._binding, self._options)
         self._binding.synchronize_outputs()
@@ -169,29 +201,15 @@ def open_runs(
 
     if provider not in ON_GPU:
         return PlainRuns(opened(gpu))
-    graphs = provider == "cuda"
+    if provider != "cuda":
+        return BoundRuns(opened(gpu))
     try:
-        session = opened(replace(gpu, graphs=graphs))
+        session = opened(replace(gpu, graphs=True))
     except BundleError as exc:
-        if not graphs:
-            raise
-        session, graphs = opened(gpu), False
         _log.warning("encoder runs without CUDA graphs", file=file.name, reason=str(exc))
-    return BoundRuns(session, graphs=graphs)
+        return BoundRuns(opened(gpu))
+    return BoundRuns(session, without_graphs=lambda: opened(gpu))
 
 
 def _memory(shape: tuple[int, ...], kind: type, device: str) -> Any:
     return ort.OrtValue.ortvalue_from_shape_and_type(shape, kind, device, 0)
-
-
-def _staging(shape: tuple[int, ...]) -> Any:
-    """Return memory that a device copies pictures from: pinned, where ONNX Runtime lends such."""
-    kind = ort.OrtDeviceMemoryType.HOST_ACCESSIBLE
-    devices = (found for found in ort.get_ep_devices() if found.ep_name == CUDA)
-    pinned = next((found.memory_info(kind) for found in devices), None)
-    if pinned is not None:
-        try:
-            return ort.OrtValue.ortvalue_from_shape_and_type(shape, np.uint8, memory_info=pinned)
-        except RuntimeError as exc:
-            _log.warning("pictures are copied from memory that is not pinned", reason=str(exc))
-    return _memory(shape, np.uint8, "cpu")

@@ -3,6 +3,8 @@
 These need neither torch nor a bundle but the one that ships.
 """
 
+import statistics
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -13,6 +15,7 @@ from service.adapters.bundles import read_bundle
 from service.adapters.gpu_options import AS_IT_IS
 from service.adapters.onnx_encoder import OnnxEncoder
 from service.adapters.onnx_runs import BoundRuns, open_runs
+from service.adapters.pinned import _runtime, pinned
 from service.core.buckets import SIZES
 from service.core.errors import ProviderUnavailableError
 from service.core.types import Pixels
@@ -69,7 +72,32 @@ def test_a_tier_of_floats_is_replayed_as_a_cuda_graph(file: str) -> None:
         DEFAULT_BUNDLE / file, provider="cuda", threads=None, spinning=False, gpu=AS_IT_IS
     )
     assert isinstance(runs, BoundRuns)
-    assert runs.graphs
+    runs.prepare()
+    assert runs.graphs  # recorded, not only opened for it
+
+
+def test_pictures_are_copied_from_pinned_memory() -> None:
+    on("cuda")
+    assert pinned((32, 96, 96, 3), _runtime()) is not None
+
+
+def test_a_thread_that_has_not_asked_before_waits_for_no_recording() -> None:
+    """Which would take two runs of the model, some hundred launches each, and a third."""
+    encoder, picture = loaded("cuda", None), noise(1)
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        encoder.encode(picture)
+        return time.perf_counter() - start
+
+    usual = statistics.median(seconds() for _ in range(50))
+    first = []
+    for _ in range(9):
+        with ThreadPoolExecutor(1) as pool:
+            first.append(pool.submit(seconds).result())
+    new = statistics.median(first)
+    print(f"usual {1000 * usual:.3f} ms, a new thread's first {1000 * new:.3f} ms")
+    assert new < 3 * usual
 
 
 def test_a_graph_that_is_replayed_sees_the_pictures_of_this_run_and_gives_results_to_keep() -> None:

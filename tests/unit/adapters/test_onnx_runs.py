@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, get_ident
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -22,6 +24,85 @@ OUTPUTS = ["embedding", "head_colour"]
 @pytest.fixture(scope="module")
 def session(tiny: Path) -> ort.InferenceSession:
     return open_session(tiny / "image-12.onnx", provider="cpu", threads=1, spinning=False)
+
+
+class Recording:
+    """A session of the CPU that tells which CUDA graph ONNX Runtime would record, in which thread.
+
+    As of 1.31 it keeps graphs by thread and `gpu_graph_id`, where 0 stands for none given and -1
+    for no recording.
+    """
+
+    def __init__(self, session: ort.InferenceSession, refused: int | None = None) -> None:
+        self._real = session
+        self._refused = refused
+        self.recorded: list[tuple[int, int]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def run_with_iobinding(self, binding: ort.IOBinding, options: ort.RunOptions) -> None:
+        graph = int(options.get_run_config_entry("gpu_graph_id"))
+        assert graph > 0
+        if graph == self._refused:
+            raise RuntimeError("CUDA failure 900: operation not permitted when stream is capturing")
+        if (get_ident(), graph) not in self.recorded:
+            self.recorded.append((get_ident(), graph))
+        self._real.run_with_iobinding(binding, options)
+
+
+def recording(session: ort.InferenceSession, refused: int | None = None) -> BoundRuns:
+    """Make runs by CUDA graphs, which can be opened without."""
+    watched: Any = Recording(session, refused)
+    return BoundRuns(watched, "cpu", without_graphs=lambda: session)
+
+
+def test_what_is_recorded_at_the_start_is_replayed_whatever_threads_ask(
+    session: ort.InferenceSession,
+) -> None:
+    """Also beside another session, whose recording would fail while this one runs elsewhere."""
+    both = [recording(session) for _ in range(2)]
+    for runs in both:
+        runs.prepare()
+    together = Barrier(8)
+
+    def ask(number: int) -> int:
+        together.wait()  # so that eight threads there are
+        for size in (1, 3, 32):
+            both[number % 2].run(OUTPUTS, noise(size))
+        return get_ident()
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = set(pool.map(ask, range(8)))
+    assert len(asking) == 8
+    recorded = [runs.session.recorded for runs in both]
+    # The largest first: what it needed holds what the others need.
+    assert [[graph for _, graph in each] for each in recorded] == [[32, 16, 8, 4, 2, 1]] * 2
+    (thread,) = {thread for each in recorded for thread, _ in each}
+    assert thread not in asking | {get_ident()}
+
+
+@pytest.mark.parametrize("refused", SIZES)
+def test_a_model_that_cannot_be_recorded_runs_without_cuda_graphs(
+    session: ort.InferenceSession, refused: int
+) -> None:
+    runs = recording(session, refused)
+    assert runs.graphs
+    runs.prepare()
+    assert not runs.graphs
+    expected = PlainRuns(session).run(OUTPUTS, noise(3))
+    for mine, theirs in zip(runs.run(OUTPUTS, noise(3)), expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_a_model_that_cannot_be_run_at_all_is_no_silent_matter(
+    session: ort.InferenceSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_runs, "_memory", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        BoundRuns(session, "cpu").prepare()
+    with pytest.raises(ZeroDivisionError):
+        recording(session).prepare()
 
 
 @pytest.mark.parametrize("count", [*SIZES, 3, 5, 21, 33, 70])
