@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo check format test bench bench-cache bench-decode bench-export \
         bench-index bench-matching bench-options bench-profile bench-soak load evaluate faults fuzz schema \
-        gpu-check gpu-check-by clean
+        gpu-check gpu-check-by gpu-wheels clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -102,17 +102,26 @@ fuzz: $(VENV)/.fuzz  ## Fuzz the decoder of pictures for SECONDS=60 with atheris
 schema: install-dev  ## Hold a running service to its OpenAPI with schemathesis: CASES=5000 or more.
 	PYTHONPATH=.:tests $(BIN)/python -m support.schema_check --cases $(or $(CASES),5000)
 
-# An environment of its own: the runtimes' wheels overwrite each other. Without torch, which brings a CUDA too.
-GPU_VENV := .venv-gpu
-$(GPU_VENV)/.gpu: pyproject.toml constraints.txt
+# An environment of its own: runtimes' wheels overwrite each other. Without torch, which brings a CUDA too.
+GPU_VENV ?= .venv-gpu
+GPU_PIP := $(GPU_VENV)/bin/python -m pip --quiet --disable-pip-version-check
+OFFLINE = $(if $(WHEELS),--no-index --find-links $(WHEELS))
+$(GPU_VENV)/.pip:
 	@$(PYTHON) -m venv $(GPU_VENV)
-	@echo "installing into $(GPU_VENV) ..." >&2
-	@$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24.1'
-	@$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[gpu,dev]'
+	@$(GPU_PIP) install --upgrade $(OFFLINE) 'pip>=24.1'
 	@touch $@
 
-gpu-check:  ## Test and measure what needs an NVIDIA GPU (GPU_BENCH="--rows ..."); say so where there is none.
+$(GPU_VENV)/.gpu: pyproject.toml constraints.txt | $(GPU_VENV)/.pip
+	@echo "installing into $(GPU_VENV) ..." >&2
+	@$(GPU_PIP) install $(OFFLINE) --constraint constraints.txt --editable '.[gpu]' pytest
+	@touch $@
+
+gpu-wheels: OFFLINE :=
+gpu-wheels: $(GPU_VENV)/.pip  ## Fetch into WHEELS=DIR what gpu-check installs, for a machine without a network.
+	@$(GPU_PIP) download --only-binary :all: --dest $(WHEELS) --constraint constraints.txt \
+	  'pip>=24.1' hatchling editables pytest '.[gpu]'
+
+gpu-check:  ## Test and measure what needs an NVIDIA GPU (GPU_BENCH="--rows ...", WHEELS=DIR); say so without one.
 	@if nvidia-smi -L >/dev/null 2>&1; then \
 	  REQUIRE_GPU=1 $(MAKE) --no-print-directory $(GPU_VENV)/.gpu gpu-check-by \
 	    PYTHON_BY=$(GPU_VENV)/bin/python GPU_BENCH="--require $(GPU_BENCH)"; \
@@ -121,9 +130,20 @@ gpu-check:  ## Test and measure what needs an NVIDIA GPU (GPU_BENCH="--rows ..."
 	  $(MAKE) --no-print-directory install-dev gpu-check-by PYTHON_BY=$(BIN)/python; \
 	fi
 
+# Each part in a process of its own, since an error of CUDA's lasts as long, and with a limit in seconds.
+GPU_LIMIT ?= 150
+GPU_SHORT := --rounds 3 --seconds 2 --rows 200000 --kinds hnsw ivf
 gpu-check-by:
-	@$(PYTHON_BY) -m pytest -q -m gpu tests/gpu >&2
-	@$(PYTHON_BY) -m bench.gpu $(GPU_BENCH)
+	@failed=0; part() { \
+	  echo "gpu-check: $$*" >&2; began=$$(date +%s); \
+	  timeout --kill-after 5 $(GPU_LIMIT) $(PYTHON_BY) -m "$$@" || failed=1; \
+	  echo "gpu-check: that took $$(($$(date +%s) - began)) s" >&2; \
+	}; \
+	part pytest -q -s --tb short -m gpu tests/gpu/test_encoder_on_cuda.py >&2; \
+	part bench.gpu --only encoder $(GPU_SHORT) $(GPU_BENCH); \
+	part pytest -q -s --tb short -m gpu tests/gpu/test_index_on_gpu.py >&2; \
+	part bench.gpu --only index $(GPU_SHORT) $(GPU_BENCH); \
+	exit $$failed
 
 clean:  ## Remove the environment and everything generated.
 	rm -rf $(VENV) $(GPU_VENV) data build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

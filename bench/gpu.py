@@ -1,9 +1,10 @@
-"""`python -m bench.gpu`: what needs an NVIDIA GPU, measured; JSON on stdout, a table on stderr.
+"""`python -m bench.gpu`: what needs an NVIDIA GPU, measured; JSON on stdout, tables on stderr.
 
 encoder -> against ONNX Runtime alone, the decoder before it, one caller alone
-index   -> built by the GPU and by the CPU: seconds, recall, queries/s
+index   -> each kind built by the GPU and by the CPU: seconds, recall, queries/s
 
-What there is no GPU for is left out, and said, which is no failure but with `--require`.
+A table is printed as soon as its part is done, and a part that fails does not hide the others. What
+there is no GPU for is left out, and said, which is no failure but with `--require`.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,53 +26,78 @@ from service.core.errors import IndexChoiceError, ProviderUnavailableError
 from service.core.index_choice import BuildOn
 from service.settings import DEFAULT_BUNDLE
 
-
-def figures(report: dict[str, Any]) -> list[Figure]:
-    """Return what was asked of the parts that were measured."""
-    rows = []
-    encoder, index = report["encoder"], report["index"]
-    if "skipped" not in encoder:
-        whole, least = encoder["whole_over_raw"]["median"], encoder["whole_over_least"]["median"]
-        limited = encoder["limit"] == "decoder"
-        said = f"{whole:.2f} x; the {encoder['limit']} alone does least, of which {least:.2f} x"
-        met = whole >= 0.9 or (limited and least >= 0.9)
-        asked = ">= 0.9 x, or the decoder the limit"
-        rows.append(Figure("images/s, decoding included, over raw", said, asked, met))
-        alone = encoder["encoder_over_raw"]["median"]
-        rows.append(Figure("images/s of the encoder alone over raw", f"{alone:.2f} x"))
-        p50 = encoder["alone_p50_ms"]
-        said = f"{p50['decode_and_encode']} ms, of which encoding {p50['encode']} ms"
-        rows.append(Figure("p50 of one caller alone", said))
-    for kind, both in index.items() if "skipped" not in index else ():
-        cpu, gpu = both["cpu"], both["gpu"]
-        said = f"{gpu['recall']:.3f} (CPU's {cpu['recall']:.3f})"
-        met = gpu["recall"] >= cpu["recall"] - 0.01 and gpu["built_on"] == "gpu"
-        rows.append(
-            Figure(f"recall@10 of {kind} by the GPU", said, "as the CPU's, or 0.01 less", met)
-        )
-        said = f"{both['over_cpu_built']['median']:.2f} x"
-        rows.append(Figure(f"queries/s of {kind} by the GPU over the CPU's", said))
-        said = f"{gpu['seconds']} s (CPU {cpu['seconds']} s)"
-        rows.append(Figure(f"build of {kind} by the GPU, sweep included", said))
-    return rows
+Part = dict[str, Any]
 
 
-def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Measure what there is a GPU for; the rest says why not."""
+def encoder_figures(found: Part) -> list[Figure]:
+    """Return what was asked of the encoder; nothing of one that was not measured."""
+    if _why_not(found):
+        return []
+    whole, least = found["whole_over_raw"]["median"], found["whole_over_least"]["median"]
+    limited = found["limit"] == "decoder"
+    said = f"{whole:.2f} x; the {found['limit']} alone does least, of which {least:.2f} x"
+    met = whole >= 0.9 or (limited and least >= 0.9)
+    asked = ">= 0.9 x, or the decoder the limit"
+    alone, p50 = found["encoder_over_raw"]["median"], found["alone_p50_ms"]
+    waited = f"{p50['decode_and_encode']} ms, of which encoding {p50['encode']} ms"
+    return [
+        Figure("images/s, decoding included, over raw", said, asked, met),
+        Figure("images/s of the encoder alone over raw", f"{alone:.2f} x"),
+        Figure("p50 of one caller alone", waited),
+    ]
 
-    def encoder() -> dict[str, Any]:
-        options = {"rounds": given.rounds, "seconds": given.seconds}
-        return gpu_encoder.measure(given.bundle, given.provider, folder, **options)
 
-    def index() -> dict[str, Any]:
-        use_gpu(BuildOn.GPU)
-        return gpu_index.measure(given.rows, given.kinds, folder)
+def index_figures(kind: str, both: Part) -> list[Figure]:
+    """Return what was asked of one kind of index; nothing of one that was not measured."""
+    if _why_not(both):
+        return []
+    cpu, gpu = both["cpu"], both["gpu"]
+    said = f"{gpu['recall']:.3f} (CPU's {cpu['recall']:.3f})"
+    met = gpu["recall"] >= cpu["recall"] - 0.01 and gpu["built_on"] == "gpu"
+    rate = f"{both['over_cpu_built']['median']:.2f} x"
+    took = f"{gpu['seconds']} s (CPU {cpu['seconds']} s)"
+    return [
+        Figure(f"recall@10 of {kind} by the GPU", said, "as the CPU's, or 0.01 less", met),
+        Figure(f"queries/s of {kind} by the GPU over the CPU's", rate),
+        Figure(f"build of {kind} by the GPU, sweep included", took),
+    ]
 
-    return {
-        "machine": {**machine(), "gpus": _gpus()},
-        "encoder": _or_why_not(encoder),
-        "index": _or_why_not(index),
-    }
+
+def measure(given: argparse.Namespace, folder: Path) -> Part:
+    """Measure what there is a GPU for, and print it; the rest says why not."""
+    report: Part = {"machine": {**machine(), "gpus": _gpus()}}
+    if given.only != "index":
+
+        def encoder() -> Part:
+            options = {"rounds": given.rounds, "seconds": given.seconds}
+            return gpu_encoder.measure(given.bundle, given.provider, folder, **options)
+
+        found = report["encoder"] = _or_why_not(encoder)
+        _print("encoder", found, encoder_figures(found))
+    if given.only != "encoder":
+        report["index"] = {}
+        for kind in given.kinds:
+
+            def index(kind: str = kind) -> Part:
+                use_gpu(BuildOn.GPU)
+                return gpu_index.measure(given.rows, kind, folder / kind)
+
+            both = report["index"][kind] = _or_why_not(index)
+            _print(f"index {kind}", both, index_figures(kind, both))
+    return report
+
+
+def _print(part: str, found: Part, figures: list[Figure]) -> None:
+    if "skipped" in found:
+        say(f"no GPU for the {part}, which is not measured: {found['skipped']}")
+    elif "failed" in found:
+        say(f"the {part} failed: {found['failed']}")
+    else:
+        print(markdown(figures), file=sys.stderr, flush=True)
+
+
+def _why_not(found: Part) -> bool:
+    return "skipped" in found or "failed" in found
 
 
 def _gpus() -> list[str]:
@@ -88,16 +115,20 @@ def _gpus() -> list[str]:
     return done.stdout.splitlines() if not done.returncode else []
 
 
-def _or_why_not(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _or_why_not(part: Callable[[], Part]) -> Part:
     try:
         return part()
     except (ProviderUnavailableError, IndexChoiceError) as exc:
         return {"skipped": str(exc)}
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - of a device anything may fail, and the rest be right
+        traceback.print_exc()
+        return {"failed": f"{type(exc).__name__}: {exc}"}
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; raises SystemExit."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=("encoder", "index"), help="leave the other out")
     parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
     parser.add_argument("--provider", choices=("cuda", "tensorrt"), default="cuda")
     parser.add_argument("--rows", type=int, default=1_000_000, help="vectors of an index")
@@ -116,14 +147,9 @@ def main() -> None:
         report = measure(given, Path(name))
     json.dump(report, sys.stdout, indent=2)
     print()
-    why = {
-        part: report[part]["skipped"] for part in ("encoder", "index") if "skipped" in report[part]
-    }
-    for part, reason in why.items():
-        say(f"no GPU for the {part}, which is not measured: {reason}")
-    if len(why) < 2:
-        print(markdown(figures(report)), file=sys.stderr)
-    if why and given.require:
+    parts = [report.get("encoder", {}), *report.get("index", {}).values()]
+    failed = any("failed" in part for part in parts)
+    if failed or (given.require and any("skipped" in part for part in parts)):
         sys.exit(1)
 
 

@@ -1,6 +1,6 @@
 """Indexes that a GPU built beside those that the CPU built of the same vectors.
 
-each kind -> built by either, in a process of its own -> recall@10 on fresh queries
+one kind  -> built by either, in a process of its own -> recall@10 on fresh queries
                                                       -> queries/s in turn, on one thread of the CPU
 
 Either file is searched at its own point, which its build measured.
@@ -14,7 +14,6 @@ import numpy as np
 from bench.index_rates import exact, rates, recalled
 from bench.index_rows import Rows
 from bench.part import told_by
-from bench.report import say
 from service.adapters.faiss_index import FaissIndex
 from service.adapters.snapshots import SnapshotFolder
 from service.core.index_choice import BuildOn
@@ -24,14 +23,12 @@ KINDS = ("hnsw", "ivf", "ivf-rabitq")
 _QUERIES, _K = 300, 10
 
 
-def measure(
-    rows: int, kinds: list[str], folder: Path, build_on: BuildOn = BuildOn.GPU
-) -> dict[str, Any]:
-    """Return for each kind what both builds took and are worth.
+def measure(rows: int, kind: str, folder: Path, build_on: BuildOn = BuildOn.GPU) -> dict[str, Any]:
+    """Return what both builds of a kind took and are worth.
 
     Args:
         rows: Vectors.
-        kinds: As `vitrine reindex --index` takes them.
+        kind: As `vitrine reindex --index` takes it.
         folder: Where they are built.
         build_on: What is set against the CPU.
 
@@ -39,16 +36,10 @@ def measure(
         SystemExit: A build failed; it has said why.
     """
     queries = Rows(0).drawn(_QUERIES, seed=10**9)
-    return {kind: _both(rows, kind, folder / kind, queries, build_on) for kind in kinds}
-
-
-def _both(
-    rows: int, kind: str, folder: Path, queries: Vectors, build_on: BuildOn
-) -> dict[str, Any]:
     report: dict[str, Any] = {}
     indexes: dict[str, FaissIndex] = {}
     for side, place in (("cpu", BuildOn.CPU), ("gpu", build_on)):
-        say(f"{rows:,} vectors, {kind}, on the {place} ...")
+        print(f"bench: {rows:,} vectors, {kind}, on the {place} ...", file=sys.stderr, flush=True)
         built = _built(folder / side, rows, kind, place)
         path = folder / side / "snapshots" / f"v{built.pop('version'):06d}"
         snapshot = SnapshotFolder(folder / side).load(int(path.name[1:]))
