@@ -17,7 +17,7 @@ KERNELS = {
     ("Reshape", 23), ("Shape", 23), ("Slice", 13), ("Softmax", 13), ("Squeeze", 23), ("Sub", 14),
     ("Transpose", 23), ("Unsqueeze", 23),
 }  # fmt: skip
-"""Of CUDA in ONNX Runtime's docs/OperatorKernels.md, with the version of the operator each is for."""
+"""Of CUDA in docs/OperatorKernels.md of ONNX Runtime, by version of the operator."""
 TIERS = [tier for tier in read_bundle(DEFAULT_BUNDLE).image.tiers if tier.precision != "int8"]
 
 
