@@ -14,6 +14,7 @@ import numpy as np
 from bench.index_rates import exact, rates, recalled
 from bench.index_rows import Rows
 from bench.part import told_by
+from bench.report import say
 from service.adapters.faiss_index import FaissIndex
 from service.adapters.snapshots import SnapshotFolder
 from service.core.index_choice import BuildOn
@@ -39,7 +40,7 @@ def measure(rows: int, kind: str, folder: Path, build_on: BuildOn = BuildOn.GPU)
     report: dict[str, Any] = {}
     indexes: dict[str, FaissIndex] = {}
     for side, place in (("cpu", BuildOn.CPU), ("gpu", build_on)):
-        print(f"bench: {rows:,} vectors, {kind}, on the {place} ...", file=sys.stderr, flush=True)
+        say(f"{rows:,} vectors, {kind}, on the {place} ...")
         built = _built(folder / side, rows, kind, place)
         path = folder / side / "snapshots" / f"v{built.pop('version'):06d}"
         snapshot = SnapshotFolder(folder / side).load(int(path.name[1:]))
