@@ -22,15 +22,13 @@ _RUNS_BEFORE_BULK = 4
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """Pictures of one caller, who is woken when all are seen, or to lead the next run.
+    """Pictures of one caller, who is woken when all are seen.
 
     Attributes:
         pixels: (n, size, size, 3).
         taken: How many of them a run has, or had.
         seen: What became of each by its place, as far as runs have ended.
         failure: Why none of it is of use any more.
-        waits: Whether the caller's thread has nothing to do.
-        leads: Whether it is to lead the next run.
     """
 
     pixels: Pixels
@@ -39,8 +37,6 @@ class Job:
     taken: int = 0
     seen: dict[int, Seen | VitrineError] = field(default_factory=dict)
     failure: VitrineError | None = None
-    waits: bool = False
-    leads: bool = False
     woken: Event = field(default_factory=Event)
 
     @property

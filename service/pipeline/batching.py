@@ -1,8 +1,8 @@
 """Natural batching: an idle encoder takes a picture at once, a busy one all that queued since.
 
-    see   -> a lane is free? lead : queue (`batch_queue`) and wait
-    lead  -> own pictures + a lane's share of what waits of its tier -> results to their callers
-          -> the first still waiting leads next
+    see -> a lane is free? one run in its caller's thread : queue (`batch_queue`) and wait
+    lane -> who leads + a lane's share of what waits of its tier -> results to their callers
+         -> anybody waits still? on with them, in a thread of the lane's own : free
 
 No timer: a batch forms only while every lane is busy, and a lone picture runs in its caller's
 thread without a hand-over. What nobody waits for any more is dropped before it is encoded. A run
@@ -14,8 +14,11 @@ each lane, narrow runs go side by side: they wait for no thread but their own, a
 """
 
 import math
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
@@ -30,6 +33,9 @@ from service.pipeline.terms import EXACT, PATIENT, Terms
 
 _NARROW_BATCH = 4
 """Pictures of a narrow run: more are hardly quicker each, and who comes next waits for all."""
+_NICE = 3
+"""How much a lane's own thread gives way to those that decode, search and answer: they are soon
+done, and one of them may hold the interpreter, for which the others wait meanwhile."""
 
 
 class Batcher:
@@ -58,8 +64,7 @@ class Batcher:
         self._lock = Lock()
         self._queue = BatchQueue(max_batch)
         self._running = 0
-        # For the parts of one job that run side by side; the first is its caller's.
-        self._helpers = ThreadPoolExecutor(lanes, thread_name_prefix="encode")
+        self._threads = ThreadPoolExecutor(lanes, "encode", initializer=_give_way)
 
     @property
     def waiting(self) -> int:
@@ -91,55 +96,58 @@ class Batcher:
         """
         terms.check()
         job = Job(pixels, encoder or self._encoder, terms)
-        self._enter(job)
-        while not job.done:
-            if self._told_to_lead(job):
-                self._lead(job, in_its_thread=True)
+        if self._enter(job):
+            following = self._lead(job)
+            if following is not None:
+                self._threads.submit(self._go_on, following)
+        self._wait_for(job)
         if job.failure is not None:
             raise job.failure
         return [job.seen[place] for place in range(len(pixels))]
 
-    def _enter(self, job: Job) -> None:
+    def _enter(self, job: Job) -> bool:
         """Take a lane if there is one, else join the queue."""
         with self._lock:
-            job.leads = self._running < self._lanes
-            if job.leads:
+            leads = self._running < self._lanes
+            if leads:
                 self._running += 1
             else:
-                job.waits = True
                 self._queue.add(job)
-
-    def _told_to_lead(self, job: Job) -> bool:
-        """Wait for something to do, or to be done; give up where that takes too long."""
-        seconds = job.terms.seconds_left
-        in_time = job.leads or job.woken.wait(None if seconds == math.inf else seconds)
-        with self._lock:
-            if not in_time and not job.woken.is_set():
-                self._queue.drop(job)
-                job.failure = job.terms.failure()
-            leads, job.leads = job.leads, False
-            job.woken.clear()
-            job.waits = not leads
         return leads
 
-    def _lead(self, job: Job, *, in_its_thread: bool) -> None:
-        """Run a job and what waits like it as one batch, then hand the lane on."""
+    def _wait_for(self, job: Job) -> None:
+        """Wait until a job is done; give up where that takes too long."""
+        failure: VitrineError | None = None
+        while failure is None:
+            seconds = job.terms.seconds_left
+            if job.woken.wait(None if seconds == math.inf else seconds):
+                return
+            failure = job.terms.failure()
+        with self._lock:
+            if not job.done:
+                self._queue.drop(job)
+                job.failure = failure
+
+    def _go_on(self, job: Job | None) -> None:
+        """Hold a lane for as long as anybody waits."""
+        while job is not None:
+            job = self._lead(job)
+
+    def _lead(self, job: Job) -> Job | None:
+        """Run a job and what waits like it as one batch; return who leads the next, if anybody."""
         with self._lock:
             run = self._run_of(job)
         outcomes: list[Seen | VitrineError] = []
-        try:
-            if run.parts:
-                outcomes = _outcomes(run.encoder, _together([part.pixels for part in run.parts]))
-        finally:
-            with self._lock:
-                _deal(run.parts, outcomes)
-                job.waits = job.waits or in_its_thread
-                self._running -= run.lanes - 1
-                # First, so that the lane is not idle while those who are done take the interpreter.
-                self._hand_on()
-                for part in run.parts:
-                    if part.job.done:
-                        part.job.woken.set()
+        if run.parts:
+            outcomes = _outcomes(run.encoder, _together([part.pixels for part in run.parts]))
+        with self._lock:
+            _deal(run.parts, outcomes)
+            following = self._queue.lead()
+            self._running -= run.lanes - (following is not None)
+        for part in run.parts:
+            if part.job.done:
+                part.job.woken.set()
+        return following
 
     def _run_of(self, job: Job) -> "_Run":
         """Make up a run, empty if nobody waits for it; let other lanes go on with the rest."""
@@ -159,19 +167,8 @@ class Batcher:
         parts = self._queue.filled(job, min(most, -(-pictures // free)))
         while self._running < self._lanes and self._queue.pictures:
             self._running += 1
-            self._hand_on()
+            self._threads.submit(self._go_on, self._queue.lead())
         return _Run(narrow or job.encoder, parts)
-
-    def _hand_on(self) -> None:
-        """Let the next one lead, in its caller's thread if that is idle."""
-        job = self._queue.lead()
-        if job is None:
-            self._running -= 1
-        elif job.waits:
-            job.leads = True
-            job.woken.set()
-        else:  # its caller is busy with another part of it, in another lane
-            self._helpers.submit(self._lead, job, in_its_thread=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +199,10 @@ def _together(pictures: Sequence[Pixels]) -> Pixels:
 
 def _deal(parts: Sequence[Part], outcomes: Sequence[Seen | VitrineError]) -> None:
     """Give the outcomes of a run to their jobs."""
-    interrupted = EncoderError("the run was interrupted")
     given = iter(outcomes)
     for part in parts:
         for place in range(part.start, part.start + part.count):
-            part.job.seen[place] = next(given, interrupted)
+            part.job.seen[place] = next(given)
 
 
 def _each(vectors: Vectors, heads: Mapping[str, NDArray[np.float32]], count: int) -> Iterator[Seen]:
@@ -215,3 +211,10 @@ def _each(vectors: Vectors, heads: Mapping[str, NDArray[np.float32]], count: int
         raise ValueError(f"the encoder gave {len(vectors)} vectors for {count} pictures")
     for row in range(count):
         yield Seen(vectors[row], {name: values[row] for name, values in heads.items()})
+
+
+def _give_way() -> None:
+    """Lower the priority of the thread that calls; only Linux has one for each."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.nice(_NICE)

@@ -1,5 +1,6 @@
 """An encoder that does not go on before it is told to, for tests of what happens meanwhile."""
 
+import os
 from threading import Semaphore, get_ident
 
 from service.core.types import Pixels, Vectors
@@ -12,7 +13,7 @@ PATIENCE_SECONDS = 20  # no test waits this long unless it fails
 class GatedEncoder(FakeEncoder):
     """Says when a run begins, and finishes none before it is let; fails on white pictures.
 
-    `threads` has the thread of every run that began.
+    `threads` has the thread of every run that began, `niceness` how far it gives way.
     """
 
     def __init__(self) -> None:
@@ -20,9 +21,11 @@ class GatedEncoder(FakeEncoder):
         self.begun = Semaphore(0)
         self.let = Semaphore(0)
         self.threads: list[int] = []
+        self.niceness: list[int] = []
 
     def encode(self, images: Pixels) -> Vectors:
         self.threads.append(get_ident())
+        self.niceness.append(os.getpriority(os.PRIO_PROCESS, 0))
         self.begun.release()
         assert self.let.acquire(timeout=PATIENCE_SECONDS)
         vectors = super().encode(images)

@@ -1,5 +1,7 @@
 """Natural batching: idle takes one at once, busy takes all that waits, nobody waits for ever."""
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -278,6 +280,20 @@ def test_with_two_lanes_two_run_at_once_each_in_its_callers_thread() -> None:
     assert len(own) == 2
     assert own == set(group.encoder.threads[:2])
     assert sum(group.encoder.batches) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_who_waited_is_encoded_in_a_lanes_thread_which_gives_way_to_all_others() -> None:
+    with callers() as group:
+        futures = [group.see(0)]
+        group.encoder.wait_until_busy()
+        futures += [group.see(seed) for seed in (1, 2)]
+        group.let_all()
+        for seed, future in enumerate(futures):
+            holds(future.result(PATIENCE_SECONDS), seed)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    lone, together = group.encoder.niceness
+    assert (lone, together) == (own, min(19, own + 3)), "a lone run is in its caller's thread"
 
 
 def test_with_two_lanes_what_one_caller_brings_is_for_both() -> None:
