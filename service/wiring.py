@@ -57,6 +57,9 @@ from service.pipeline.versions import Versions
 from service.pipeline.writing import Writing
 from service.settings import Settings
 
+_KEPT_PRODUCTS = 10_000
+"""That a serving process keeps as it read them: some ten megabytes."""
+
 
 def snapshots(settings: Settings) -> SnapshotFolder:
     """Return the versions of the index."""
@@ -176,7 +179,7 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
     """
     with ExitStack() as stack:
         encoder = make_encoder(settings)
-        store = SqliteStore(settings.data_dir / "catalog.db")
+        store = SqliteStore(settings.data_dir / "catalog.db", keeps=_KEPT_PRODUCTS)
         stack.callback(store.close)
         thumbnails = SqliteThumbnails(settings.data_dir / "thumbnails.db")
         stack.callback(thumbnails.close)

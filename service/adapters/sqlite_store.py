@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from service.adapters.kept_products import KeptProducts
 from service.adapters.sqlite_differences import known_downloads
 from service.adapters.sqlite_events import SqliteEvents
 from service.adapters.sqlite_file import SqliteFile
@@ -31,8 +32,15 @@ _FORGOTTEN_AT_ONCE = 10_000
 class SqliteStore:
     """Satisfies `ProductStore`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keeps: int = 0) -> None:
+        """Open nothing yet.
+
+        Args:
+            path: The file.
+            keeps: Products that stay in memory until something is written.
+        """
         self._file = SqliteFile(path, MIGRATIONS)
+        self._kept = KeptProducts(self.stamp, self._read, keeps) if keeps else None
 
     @contextmanager
     def run(self, bundle_digest: str, *, dry: bool = False) -> Iterator[SqliteRun]:
@@ -96,6 +104,10 @@ class SqliteStore:
 
     def get_many(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
         """Return those of the products that exist, by id."""
+        kept = self._kept
+        return self._read(product_ids) if kept is None else kept.get_many(product_ids)
+
+    def _read(self, product_ids: Sequence[str]) -> dict[str, StoredProduct]:
         with self._file.reading() as db:
             return SqliteView(db).get_many(product_ids)
 

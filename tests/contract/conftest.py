@@ -10,11 +10,12 @@ from service.core.store import ProductStore
 from support.fake_store import FakeProductStore
 
 
-@pytest.fixture(params=["sqlite", "fake"])
+@pytest.fixture(params=["sqlite", "sqlite that keeps products", "fake"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ProductStore]:
     if request.param == "fake":
         yield FakeProductStore()
     else:
-        sqlite = SqliteStore(tmp_path / "catalog.db")
+        keeps = 3 if request.param.endswith("products") else 0
+        sqlite = SqliteStore(tmp_path / "catalog.db", keeps=keeps)
         yield sqlite
         sqlite.close()
