@@ -1,5 +1,6 @@
 """`vitrine serve`: the REST service."""
 
+import gc
 import signal
 import sys
 from types import FrameType
@@ -23,6 +24,10 @@ from service.wiring import compacting_beside, serving
 _SWITCH_SECONDS = 0.001
 """After which a thread that wants the interpreter is let: in Python's own 5 ms an encoder would
 often stand idle before its next run."""
+
+_ALLOCATIONS = 10_000
+"""Between two looks for cycles among new objects, of which a search leaves hardly any: with
+Python's 700 there are several to every search."""
 
 
 def serve(
@@ -55,6 +60,8 @@ def run_server(settings: Settings) -> None:
         rate_limiting(settings) as buckets,
         compacting_beside(settings, parts.live),
     ):
+        gc.freeze()  # what is loaded by now stays, and need not be looked through again and again
+        gc.set_threshold(_ALLOCATIONS)
         parts.live.watch(settings.index_poll_seconds)
         listen(make_app(parts, settings, keys, buckets), settings.host, settings.port)
 

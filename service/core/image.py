@@ -237,7 +237,7 @@ def _shrink(image: Image.Image, least_side: int, area: Area) -> Image.Image:
     """Average blocks of factor x factor pixels, band by band; the last ones may be partial."""
     factor = _factor(area, least_side)
     if factor == 1:
-        return _on_white(image if _size(area) == image.size else image.crop(area))
+        return _on_white(image.crop(area))  # a plain picture, where `image` is that of a file
     left, top, right, bottom = area
     width, height = _size(area)
     small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
@@ -264,13 +264,13 @@ def _evened(small: Image.Image, extent: tuple[float, float], factor: int) -> Ima
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Convert any mode to a new RGB picture, transparent parts white."""
+    """Convert any mode to RGB, transparent parts white; what is RGB already is given back."""
     if image.mode.startswith("I"):
         # 16-bit greyscale; a plain convert() would clip it to white.
         scaled = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535
         return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
     rgba = image.convert("RGBA")
     white = Image.new("RGB", rgba.size, "white")
     white.paste(rgba, mask=rgba.getchannel("A"))
