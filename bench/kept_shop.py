@@ -30,6 +30,8 @@ class Shape:
 
 _PATIENCE_SECONDS = 600
 """So that no search is refused or gets a faster tier: 32 at once wait longer than the default."""
+_CACHES_OFF = {"result_seconds": 0, "memory_cache_bytes": 0, "recent_picture_bytes": 0}
+"""No picture comes twice, and a cache that fills takes memory that the system has to clear."""
 MODELS = ("default", "vit")
 """The bundle that ships, and a ViT of random weights."""
 SMALL = Shape(224, width=384, depth=12)
@@ -43,7 +45,7 @@ class Shop:
     """What a service is started on.
 
     Attributes:
-        settings: Of the service: an indexed data directory, and the bundle.
+        settings: Of the service: an indexed data directory, the bundle, no caches.
         pictures: Of the catalogue, distinct JPEGs; each finds its own product first.
         origin: Where they come from.
     """
@@ -71,7 +73,12 @@ def shop(plan: Plan, model: str) -> Shop:
     pictures = encoded(source, _PRODUCTS)
     digest = bundle_digest(read_bundle(bundle))
     data_dir = plan.keep / f"shop-{len(pictures)}-{digest[:12]}"
-    settings = Settings(data_dir=data_dir, bundle=bundle, latency_target_seconds=_PATIENCE_SECONDS)
+    settings = Settings(
+        data_dir=data_dir,
+        bundle=bundle,
+        latency_target_seconds=_PATIENCE_SECONDS,
+        **_CACHES_OFF,
+    )
     if not (data_dir / "CURRENT").exists():
         with reindexing(settings) as flow:
             flow.run(open_source(source, columns={}), ReindexOptions())

@@ -3,9 +3,9 @@
     a model -> indexed shop -> service and peers, each started once
     concurrency 1, 8, 32 -> rounds: raw session.run, service, peers, in turn -> rates, p50, p99
 
-One side works at a time; the others wait, the client too while raw runs. Every picture is new to
-the service: its bytes are. The client shares the cores with what it loads, and how much of them it
-took is told; `ratio_net` sets the rate against what raw would do with the rest.
+One side works at a time; the others are stopped, and the client waits while raw runs. Every picture
+is new to the service: its bytes are. The client shares the cores with what it loads, and how much
+of them it took is told; `ratio_net` sets the rate against what raw would do with the rest.
 """
 
 import json
@@ -22,7 +22,7 @@ from bench.client import Client, Load, client
 from bench.kept_shop import Shop, models, shop
 from bench.peers.running import PEERS, running
 from bench.plan import Plan
-from bench.processor import processor_seconds
+from bench.processor import processor_seconds, standing_still
 from bench.query import Side, connect, post, side
 from bench.raw import Raw, SetUp, set_ups, told
 from bench.report import say
@@ -142,7 +142,9 @@ class _Turns:
         for number in range(self.amount.rounds):
             turn = number % len(names)
             for name in names[turn:] + names[:turn]:
-                found[name].append(self._phase(name, connections))
+                others = {each.session for other, each in self.sides.items() if other != name}
+                with standing_still(others):
+                    found[name].append(self._phase(name, connections))
         bare = found.pop("raw")
         return {
             "raw": {
