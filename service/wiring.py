@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,6 +51,7 @@ from service.pipeline.reindex import Reindex
 from service.pipeline.results import ResultCache
 from service.pipeline.search import Search
 from service.pipeline.texts import TextSide
+from service.pipeline.threads import Threads
 from service.pipeline.tiering import Tiers
 from service.pipeline.versions import Versions
 from service.pipeline.writing import Writing
@@ -220,9 +220,9 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
         )
 
 
-def _threads(stack: ExitStack, name: str, count: int | None) -> ThreadPoolExecutor:
+def _threads(stack: ExitStack, name: str, count: int) -> Threads:
     """Make threads that end with the stack; what they have not begun by then is dropped."""
-    pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+    pool = Threads(count, name)
     stack.callback(pool.shutdown, cancel_futures=True)
     return pool
 

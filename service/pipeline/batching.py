@@ -163,8 +163,10 @@ class Batcher:
         if narrow and pictures < free == self._lanes:
             self._running += self._lanes - 1
             return _Run(job.encoder, self._queue.filled(job, self._max_batch), self._lanes)
+        # Of narrow runs a busy lane has its share too: it is back soon, and would find nothing.
         most = min(self._max_batch, _NARROW_BATCH) if narrow else self._max_batch
-        parts = self._queue.filled(job, min(most, -(-pictures // free)))
+        share = -(-pictures // (self._lanes if narrow else free))
+        parts = self._queue.filled(job, min(most, share))
         while self._running < self._lanes and self._queue.pictures:
             self._running += 1
             self._threads.submit(self._go_on, self._queue.lead())
