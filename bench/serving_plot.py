@@ -44,6 +44,8 @@ def plot(report: Mapping[str, Any], path: Path) -> None:
         bottom.set_xlabel("searches at once")
         for axis in (top, bottom):
             axis.set_xscale("log", base=2)
+            axis.set_xticks([int(each) for each in told["concurrency"]])
+            axis.xaxis.set_major_formatter("{x:.0f}")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)
