@@ -58,7 +58,7 @@ from service.pipeline.writing import Writing
 from service.settings import Settings
 
 _KEPT_PRODUCTS = 10_000
-"""That a serving process keeps as it read them: some ten megabytes."""
+"""That a serving process keeps as it read them."""
 
 
 def snapshots(settings: Settings) -> SnapshotFolder:

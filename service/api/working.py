@@ -9,7 +9,6 @@ done has to be answered as done.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -89,7 +88,7 @@ async def begun(workers: Executor, terms: Terms, call: Callable[[Terms], _T]) ->
     """
     work = workers.submit(call, terms)
     future = asyncio.wrap_future(work)
-    await asyncio.wait([future], timeout=_timeout(terms))
+    await asyncio.wait([future], timeout=terms.timeout)
     if not future.done() and work.cancel():
         raise terms.failure() or DeadlineExceededError("no thread was free in time")
     return await future
@@ -103,7 +102,7 @@ async def _waited_for(future: "asyncio.Future[_T]", receive: Receive, terms: Ter
     hung_up = asyncio.ensure_future(_disconnected(receive))
     try:
         await asyncio.wait(
-            (future, hung_up), timeout=_timeout(terms), return_when=asyncio.FIRST_COMPLETED
+            (future, hung_up), timeout=terms.timeout, return_when=asyncio.FIRST_COMPLETED
         )
     finally:
         hung_up.cancel()
@@ -113,10 +112,6 @@ async def _waited_for(future: "asyncio.Future[_T]", receive: Receive, terms: Ter
         raise AbandonedError("the caller hung up")
     terms.check()
     raise DeadlineExceededError("the answer was not there in time")
-
-
-def _timeout(terms: Terms) -> float | None:
-    return None if terms.deadline == math.inf else terms.seconds_left
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -26,8 +26,8 @@ _SWITCH_SECONDS = 0.001
 often stand idle before its next run."""
 
 _ALLOCATIONS = 10_000
-"""Between two looks for cycles among new objects, of which a search leaves hardly any: with
-Python's 700 there are several to every search."""
+"""Between two looks for cycles among new objects, of which a search leaves hardly any; Python's own
+are 700."""
 
 
 def serve(

@@ -13,7 +13,6 @@ is alone then takes every core and every lane, and is over soonest so. Once ther
 each lane, narrow runs go side by side: they wait for no thread but their own, and do more in all.
 """
 
-import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -119,8 +118,7 @@ class Batcher:
         """Wait until a job is done; give up where that takes too long."""
         failure: VitrineError | None = None
         while failure is None:
-            seconds = job.terms.seconds_left
-            if job.woken.wait(None if seconds == math.inf else seconds):
+            if job.woken.wait(job.terms.timeout):
                 return
             failure = job.terms.failure()
         with self._lock:
@@ -218,5 +216,5 @@ def _each(vectors: Vectors, heads: Mapping[str, NDArray[np.float32]], count: int
 def _give_way() -> None:
     """Lower the priority of the thread that calls; only Linux has one for each."""
     if sys.platform == "linux":
-        with suppress(OSError):
+        with suppress(OSError):  # where that is not allowed, it is as nice as the others
             os.nice(_NICE)

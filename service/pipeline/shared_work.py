@@ -90,7 +90,6 @@ class SharedWork(Generic[_T]):
             DeadlineExceededError: It took too long.
             AbandonedError: Nobody waits for it any more.
         """
-        left = terms.seconds_left
-        work.done.wait(None if left == float("inf") else left)
+        work.done.wait(terms.timeout)
         terms.check()
         return work.outcome

@@ -47,6 +47,12 @@ class Terms:
             return math.inf
         return max(0.0, self.deadline - time.monotonic())
 
+    @property
+    def timeout(self) -> float | None:
+        """The same, as what waits takes it: None for as long as it takes."""
+        left = self.seconds_left
+        return None if left == math.inf else left
+
     async def wait_for(self, future: "asyncio.Future[Any]") -> None:
         """Return once it is done; whoever gives up gives up alone, since it goes on.
 
@@ -55,8 +61,7 @@ class Terms:
             AbandonedError: Nobody waits any more.
         """
         while not future.done():  # uvloop counts in whole milliseconds, and may wake up early
-            left = self.seconds_left
-            await asyncio.wait([future], timeout=None if left == math.inf else left)
+            await asyncio.wait([future], timeout=self.timeout)
             self.check()
 
     def check(self) -> None:

@@ -3,7 +3,7 @@
     submit -> an idle thread, the last to have become so | a new one | the queue, while all are busy
 
 What a thread needs is still in the caches of the core it ran on, and its memory at hand. After a
-flood has started them all, `ThreadPoolExecutor` takes them in turn, each once in forty requests.
+flood has started them all, `ThreadPoolExecutor` takes them in turn.
 """
 
 from collections import deque

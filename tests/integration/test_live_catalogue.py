@@ -3,10 +3,8 @@
 import json
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import httpx
@@ -19,6 +17,7 @@ from support.live_server import (
     Server,
     Shop,
     eventually,
+    kept_up,
     serving,
     vitrine,
     vitrine_here,
@@ -55,22 +54,12 @@ def compactions(server: Server) -> list[dict[str, Any]]:
 @contextmanager
 def searching(client: httpx.Client, query: bytes, expected: str) -> Iterator[None]:
     """Search all the while; fail where an answer is an error, or is not the expected product."""
-    done = Event()
 
-    def search() -> int:
-        count = 0
-        while not done.is_set():
-            assert found(client, query) == [expected]
-            count += 1
-        return count
+    def search() -> None:
+        assert found(client, query) == [expected]
 
-    with ThreadPoolExecutor(1) as pool:
-        searches = pool.submit(search)
-        try:
-            yield
-        finally:
-            done.set()
-        assert searches.result() > 0
+    with kept_up(search):
+        yield
 
 
 def test_another_process_shows_it_within_a_second(data_dir: Path, tmp_path: Path) -> None:
