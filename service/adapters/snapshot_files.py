@@ -1,10 +1,12 @@
 """The files of one snapshot: rows streamed into them, checksums, and what reads them back."""
 
 import hashlib
+import itertools
 import json
 import os
 import sys
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -118,13 +120,19 @@ def check_digests(folder: Path, said: Mapping[str, str], *, give_way: bool = Fal
 
 
 class Column(Sequence[str]):
-    """An Arrow column of strings, read one by one from the memory map."""
+    """An Arrow column of strings, read one by one from the memory map.
+
+    Straight from its buffers, offsets and text: Arrow makes objects of each cell on the way.
+    """
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        self._column = column
+        self._length = len(column)
+        chunks = [chunk for chunk in column.chunks if len(chunk)]
+        self._starts = [0, *itertools.accumulate(map(len, chunks))][:-1]
+        self._chunks = [_buffers(chunk) for chunk in chunks]
 
     def __len__(self) -> int:
-        return len(self._column)
+        return self._length
 
     @overload
     def __getitem__(self, row: int) -> str: ...
@@ -133,8 +141,19 @@ class Column(Sequence[str]):
     def __getitem__(self, row: int | slice) -> str | list[str]:
         if isinstance(row, slice):
             raise TypeError("rows are read one by one")
-        value: str = self._column[row].as_py()
-        return value
+        if not 0 <= row < self._length:
+            raise IndexError(f"no row {row} among {self._length:,}")
+        chunk = bisect_right(self._starts, row) - 1
+        ends, text = self._chunks[chunk]
+        place = row - self._starts[chunk]
+        return str(text[ends[place] : ends[place + 1]], "utf-8")
+
+
+def _buffers(chunk: pa.StringArray) -> tuple[memoryview, memoryview]:
+    """Return where each of its strings begins, and the last ends, in the text of all of them."""
+    _, ends, text = chunk.buffers()
+    first = chunk.offset
+    return memoryview(ends).cast("i")[first : first + len(chunk) + 1], memoryview(text)
 
 
 def _give_way() -> None:

@@ -57,11 +57,16 @@ def best_per_product(
         products: (k,) numbers of these rows' products.
         limit: Products wanted at most; None is all.
     """
-    real = np.flatnonzero(rows >= 0)
-    _, first, counts = np.unique(products[real], return_index=True, return_counts=True)
-    order = np.argsort(first)[:limit]
-    best = real[first[order]]
-    return Ranked(similarities[best], rows[best], counts[order])
+    best: dict[int, int] = {}
+    matched: dict[int, int] = {}
+    # By a loop: of some tens or hundreds `np.unique` takes as long, and far longer when its code
+    # and NumPy's are no longer in the processor's caches, as after a run of the encoder.
+    for place, (row, product) in enumerate(zip(rows.tolist(), products.tolist(), strict=True)):
+        if row >= 0:
+            best.setdefault(product, place)
+            matched[product] = matched.get(product, 0) + 1
+    places, counts = [*best.values()][:limit], [*matched.values()][:limit]
+    return Ranked(similarities[places], rows[places], np.array(counts, np.int64))
 
 
 def collapse(

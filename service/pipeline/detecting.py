@@ -64,10 +64,12 @@ def detected(
     for head in heads:
         if head.name not in probabilities:
             continue
-        values = probabilities[head.name]
-        order = np.argsort(-values, kind="stable")[:_TOLD]
-        likely = (Detected(head.labels[place], float(values[place])) for place in order)
-        told[head.name] = tuple(each for each in likely if each.probability >= _LEAST)
+        values: list[float] = probabilities[head.name].tolist()
+        likely = [place for place, value in enumerate(values) if value >= _LEAST]
+        likely.sort(key=values.__getitem__, reverse=True)  # stable: of equals the first
+        told[head.name] = tuple(
+            Detected(head.labels[place], values[place]) for place in likely[:_TOLD]
+        )
     return told
 
 

@@ -196,7 +196,7 @@ class Looking:
         if pixels:
             maker = looking.maker
             with clock.stage("embed"):
-                whole = np.stack(list(pixels.values()))
+                whole = np.array([*pixels.values()])
                 seen = self.batcher.see(whole, maker.encoder, looking.terms)
             for part, one in zip(pixels, seen, strict=True):
                 if isinstance(one, Seen):

@@ -174,7 +174,8 @@ class Search:
         for tier in dict.fromkeys(ask.tier for ask in asks):
             places = [place for place, ask in enumerate(asks) if ask.tier == tier]
             queries = [asks[place].query for place in places]
-            found = self.embedder.embed(queries, clock, replace(terms, tier=tier))
+            own = terms if terms.tier == tier else replace(terms, tier=tier)
+            found = self.embedder.embed(queries, clock, own)
             embedded |= zip(places, found, strict=True)
         return [embedded[place] for place in range(len(asks))]
 
@@ -212,8 +213,9 @@ class Search:
     ) -> Answer:
         query, ask, kept, clock = succeeded(embedded), plan.ask, plan.kept, plan.clock
         shown = detected(self.encoder.manifest.heads, query.heads)
-        unwanted = ask.options.exclude_ids | ask.query.product_ids
-        options, narrowing = replace(ask.options, exclude_ids=unwanted), None
+        options, narrowing = ask.options, None
+        if named := ask.query.product_ids:
+            options = replace(options, exclude_ids=options.exclude_ids | named)
         if ask.narrows:
             with clock.stage("narrow"):
                 least = options.offset + ask.limit

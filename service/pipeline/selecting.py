@@ -130,15 +130,17 @@ def select(
         asked = pool + len(options.exclude_ids)
         found, depth = _nearest(snapshot, vector, asked, kept)
         candidates = _without(snapshot, found, options.exclude_ids)
-        # Compared as a double, which is what was sent.
-        near = candidates.take(candidates.similarities >= np.float64(options.min_similarity))
+        near = candidates
+        if options.min_similarity > -math.inf:  # compared as a double, which is what was sent
+            near = near.take(near.similarities >= np.float64(options.min_similarity))
         left = _left(snapshot, near, options)
         if len(left.groups) >= last or len(found) < asked or len(near) < len(candidates):
             break
         pool *= 2
-    facets = count_facets(
-        snapshot.fields, options.facets, snapshot.product_rows[near.rows[:CANDIDATES]]
-    )
+    facets = {}
+    if options.facets:
+        products = snapshot.product_rows[near.rows[:CANDIDATES]]
+        facets = count_facets(snapshot.fields, options.facets, products)
     return Selected(
         hits=_hits(snapshot, near, _page(left, options, last), left.groups),
         nearest=_hits(snapshot, candidates, range(min(_COMPARED, len(candidates)))),
@@ -210,14 +212,15 @@ def _hits(
 ) -> list[Hit]:
     """Read who the products at some places are, and those that they stand for."""
     images, ids, rows = snapshot.image_ids, snapshot.product_ids, found.rows.tolist()
+    similarities, matched = found.similarities.tolist(), found.matched.tolist()
     return [
         Hit(
             product_id=ids[rows[place]],
             image_id=images[rows[place]],
-            similarity=float(found.similarities[place]),
-            matched_images=int(found.matched[place]),
+            similarity=similarities[place],
+            matched_images=matched[place],
             row=rows[place],
-            duplicates=tuple(ids[rows[other]] for other in groups.get(place, ())),
+            duplicates=tuple([ids[rows[other]] for other in groups.get(place, ())]),
         )
         for place in places
     ]
