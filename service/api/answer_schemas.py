@@ -1,47 +1,33 @@
 """The JSON of what an answer says of the query's picture, and of what looks at it."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from service.core.tiers import Role
 from service.core.types import Encoder
-from service.pipeline.detecting import Detected, Narrowing
 
 
-class DetectedOut(BaseModel):
+class DetectedOut(TypedDict):
     """What the query's picture shows, by one head of the model."""
 
     label: str
-    probability: float = Field(description="0 to 1.")
-
-    @classmethod
-    def by_head(cls, found: Mapping[str, tuple[Detected, ...]]) -> "dict[str, list[DetectedOut]]":
-        """Show what every head says."""
-        return {
-            head: [cls(label=d.label, probability=round(d.probability, 4)) for d in labels]
-            for head, labels in found.items()
-        }
+    probability: Annotated[float, Field(description="0 to 1.")]
 
 
-class CategoryOut(BaseModel):
+class CategoryOut(TypedDict):
     """What became of `category: auto`."""
 
-    label: str | None = Field(description="The likeliest category; null without a picture.")
-    probability: float | None = Field(description="Of it, 0 to 1.")
-    applied: bool = Field(description="Whether products of that category alone were searched.")
-    reason: str | None = Field(description="Why not.")
-
-    @classmethod
-    def of(cls, narrowing: Narrowing) -> "CategoryOut":
-        """Show it."""
-        probability = narrowing.probability
-        return cls(
-            label=narrowing.label,
-            probability=None if probability is None else round(probability, 4),
-            applied=narrowing.applied,
-            reason=narrowing.reason,
-        )
+    label: Annotated[
+        str | None, Field(description="The likeliest category; null without a picture.")
+    ]
+    probability: Annotated[float | None, Field(description="Of it, 0 to 1.")]
+    applied: Annotated[
+        bool, Field(description="Whether products of that category alone were searched.")
+    ]
+    reason: Annotated[str | None, Field(description="Why not.")]
 
 
 class TierOut(BaseModel):

@@ -9,7 +9,6 @@
 What is kept is the JSON; what is of one request alone is put around it on the way out.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +18,9 @@ from fastapi import Request, Response
 
 from service.api.metrics import Metrics
 from service.api.queries import AskedQuery
-from service.api.schemas import AnswerOut
+from service.api.schemas import AnsweredOut
 from service.api.serving import Serving
+from service.api.showing import json_of, show_answer
 from service.api.working import worked
 from service.core.errors import VitrineError
 from service.core.matching import Match
@@ -146,10 +146,10 @@ class Answering:
         """Write an answer, and keep it if it may stand for others."""
         if isinstance(answer, VitrineError):
             return answer
-        shown = AnswerOut.of(
+        shown = show_answer(
             answer, explain=asked.query.explain, with_product=asked.query.with_product
         )
-        result = Result(shown.model_dump_json().encode(), answer.match)
+        result = Result(json_of(shown), answer.match)
         moment, whole = asked.moment, _HARMLESS.issuperset(answer.degraded)
         if moment and whole and attempt(self._keys.of_moment, answer, moment) is True:
             self._results.set(asked.key, result)
@@ -170,10 +170,13 @@ def respond(request: Request, told: Told, start: float) -> Response:
 
 def written(request: Request, told: Told, start: float) -> bytes:
     """Return the JSON of an answer to a request."""
-    request_id = request.state.request_id  # harmless in JSON: `observe` takes over no other
-    timings, degraded = json.dumps(told.timings), json.dumps(told.degraded)
-    around = f'"took_ms":{_since(start)!r},"timings":{timings},"degraded":{degraded},'
-    return f'{{"request_id":"{request_id}",{around}'.encode() + told.result.body[1:]
+    own: AnsweredOut = {
+        "request_id": request.state.request_id,
+        "took_ms": _since(start),
+        "timings": told.timings,
+        "degraded": told.degraded,
+    }
+    return b"%b,%b" % (json_of(own)[:-1], told.result.body[1:])
 
 
 def _since(start: float) -> float:

@@ -26,6 +26,7 @@ from service.api.product_openapi import (
 )
 from service.api.schemas import MAX_LIMIT, ProductOut, ProductsOut
 from service.api.serving import Serving
+from service.api.showing import json_of, show_product
 from service.api.working import begun, terms_of
 from service.core.errors import ProductNotFoundError
 from service.core.store import Written
@@ -66,7 +67,7 @@ def _reading(serving: Serving) -> APIRouter:
     def list_products(
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Products wanted.")] = 20,
     ) -> ProductsOut:
-        return ProductsOut(products=[ProductOut.of(p) for p in serving.store.list_products(limit)])
+        return {"products": [show_product(p) for p in serving.store.list_products(limit)]}
 
     @router.get(
         PRODUCT,
@@ -162,7 +163,7 @@ def _shown(stored: StoredProduct, *, created: bool = False) -> Response:
     if created:
         headers["Location"] = f"/v1/products/{quote(stored.product.id, safe='')}"
     return Response(
-        ProductOut.of(stored).model_dump_json(),
+        json_of(show_product(stored)),
         status_code=201 if created else 200,
         headers=headers,
         media_type="application/json",

@@ -7,14 +7,16 @@ import httpx
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
 from service.api.app import create_app
+from service.api.schemas import ProductOut, ProductsOut, SearchResponse
 from service.core.preprocess import decode_for, preprocess
 from service.encoders import make_encoder
 from service.settings import DEFAULT_BUNDLE, Settings
 from service.wiring import serving
-from support.asking import post
+from support.asking import base64_of, post
 from support.live_server import PRODUCTS, Server, Shop, vitrine_here
 from support.live_server import serving as served
 from support.pictures import encoded, photo
@@ -59,6 +61,47 @@ def test_without_products_an_answer_is_short(client: httpx.Client, shop: Shop):
     assert answer["results"]
     assert all(result["product"] is None for result in answer["results"])
     assert all(result["image_url"] for result in answer["results"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"category": "auto", "explain": True, "facets": ["brand", "price"]}, "category"),
+        ({"filter": "price:..60", "explain": True, "diversity": 0.3, "limit": 20}, "explain"),
+        ({"collapse": 0.7, "facets": ["colour"], "tier": "fast"}, "facets"),
+        ({"with_product": False, "limit": 1}, "match"),
+    ],
+)
+def test_answers_are_word_for_word_as_they_are_described(
+    client: httpx.Client, shop: Shop, asked: dict[str, object], said: str
+):
+    described = TypeAdapter(SearchResponse)
+    picture = {"image_base64": base64_of(shop.picture(15))}
+
+    for query in (picture, {"text": "shoes"}, {"product_id": "demo-000001"}):
+        body = client.post("/v1/search", json={**query, **asked}).content
+        answer = described.validate_json(body, strict=True, extra="forbid")
+        # Not one field more, less, of another type or at another place.
+        assert described.dump_json(answer) == body
+        assert answer["results"]
+        assert query is not picture or answer[said]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/v1/products/demo-000003", ProductOut),
+        ("/v1/products?limit=7", ProductsOut),
+        ("/v1/products/demo-000003/similar?facets=brand", SearchResponse),
+    ],
+)
+def test_products_are_word_for_word_as_they_are_described(
+    client: httpx.Client, path: str, kind: type
+):
+    described, body = TypeAdapter(kind), client.get(path).content
+
+    shown = described.validate_json(body, strict=True, extra="forbid")
+    assert described.dump_json(shown) == body
 
 
 def test_a_category_that_the_shop_does_not_have_narrows_nothing(client: httpx.Client, shop: Shop):

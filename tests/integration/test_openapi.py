@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.openapi.models import OpenAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from starlette.testclient import TestClient
 
 from service.api.app import create_app
@@ -169,7 +169,8 @@ def test_answers_have_examples_that_fit(described: dict[str, Any], model: type):
 
     assert examples
     for example in examples:
-        assert model.model_validate(example).model_dump() == example
+        kind = TypeAdapter(model)
+        assert kind.dump_python(kind.validate_python(example)) == example
 
 
 def test_nothing_changed_without_notice(described: dict[str, Any]):

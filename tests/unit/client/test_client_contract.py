@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from service import client
 from service.api import (
@@ -50,9 +50,13 @@ IGNORED = {"updated_at", "id"}
 """What a product as it was read may say of itself, and a write does not look at."""
 
 
+def described(kind: type) -> set[str]:
+    return set(TypeAdapter(kind).json_schema()["properties"])
+
+
 @pytest.mark.parametrize("kind", ANSWERS, ids=lambda kind: kind.__name__)
 def test_every_field_of_an_answer_is_there(kind: type) -> None:
-    assert {field.name for field in dataclasses.fields(kind)} == set(ANSWERS[kind].model_fields)
+    assert {field.name for field in dataclasses.fields(kind)} == described(ANSWERS[kind])
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ def test_every_field_of_a_product_can_be_written() -> None:
 
 
 def test_the_example_of_an_answer_is_read() -> None:
-    (example,) = schemas.SearchResponse.model_config["json_schema_extra"]["examples"]
+    (example,) = TypeAdapter(schemas.SearchResponse).json_schema()["examples"]
     answer = parsed(client.SearchAnswer, example)
     assert (
         dataclasses.asdict(answer)["results"][0]["product"]["id"]

@@ -1,0 +1,132 @@
+"""What was found, as the JSON that tells of it (`schemas.py`).
+
+    Answer | StoredProduct -> dicts of the declared keys -> JSON
+
+Dicts are written out and not validated, since what fills them is ours and typed: after a run of the
+encoder the processor's caches are empty, and models, which look at every field, took twice as long.
+"""
+
+from collections.abc import Mapping
+
+from pydantic_core import to_json
+
+from service.api.answer_schemas import CategoryOut, DetectedOut
+from service.api.schemas import (
+    AnswerOut,
+    ExplainOut,
+    FacetOut,
+    ImageOut,
+    ProductOut,
+    ResultOut,
+)
+from service.core.filter_json import as_json
+from service.core.types import StoredProduct
+from service.pipeline.detecting import Detected, Narrowing
+from service.pipeline.facets import Facet
+from service.pipeline.search import Answer, Found
+
+
+def json_of(shown: Mapping[str, object]) -> bytes:
+    """Write what is shown as JSON; a number that is not finite, which JSON has none of, is null."""
+    return to_json(shown, inf_nan_mode="null")
+
+
+def show_answer(answer: Answer, *, explain: bool, with_product: bool) -> AnswerOut:
+    """Show an answer, and if asked how its filter was answered, and the products' fields."""
+    return {
+        "image_id": answer.image_id,
+        "index": {
+            "version": answer.index.version,
+            "built_at": answer.index.built_at,
+            "bundle": answer.index.bundle_name,
+            "sequence": answer.sequence,
+        },
+        "match": answer.match,
+        "detected": {
+            head: [_show_label(label) for label in labels]
+            for head, labels in answer.detected.items()
+        },
+        "category": _show_category(answer.narrowing) if answer.narrowing else None,
+        "tier": answer.tier,
+        "total": len(answer.results),
+        "facets": {key: _show_facet(facet) for key, facet in answer.facets.items()},
+        "explain": _show_plan(answer) if explain else None,
+        "results": [_show_result(found, with_product) for found in answer.results],
+    }
+
+
+def show_product(stored: StoredProduct) -> ProductOut:
+    """Show a stored product."""
+    product = stored.product
+    return {
+        "id": product.id,
+        "title": product.title,
+        "category": product.category,
+        "brand": product.brand,
+        "price": product.price,
+        "currency": product.currency,
+        "availability": product.availability,
+        "url": product.url,
+        "attributes": product.attributes,
+        "images": [_show_image(image_id) for image_id in stored.image_ids],
+        "updated_at": stored.updated_at,
+    }
+
+
+def _show_result(found: Found, with_product: bool) -> ResultOut:
+    hit, sure = found.hit, found.confidence
+    return {
+        "product_id": hit.product_id,
+        "similarity": round(hit.similarity, 6),
+        "confidence": None if sure is None else round(sure, 4),
+        "image_id": hit.image_id,
+        "image_url": _image_url(hit.image_id),
+        "matched_images": hit.matched_images,
+        "duplicates": hit.duplicates,
+        "product": show_product(found.stored) if with_product else None,
+    }
+
+
+def _show_image(image_id: str) -> ImageOut:
+    return {"image_id": image_id, "url": _image_url(image_id)}
+
+
+def _image_url(image_id: str) -> str:
+    """Return where a picture is served, cacheable for ever since the id is its digest."""
+    return f"/v1/images/{image_id}"
+
+
+def _show_label(found: Detected) -> DetectedOut:
+    return {"label": found.label, "probability": round(found.probability, 4)}
+
+
+def _show_category(narrowing: Narrowing) -> CategoryOut:
+    sure = narrowing.probability
+    return {
+        "label": narrowing.label,
+        "probability": None if sure is None else round(sure, 4),
+        "applied": narrowing.applied,
+        "reason": narrowing.reason,
+    }
+
+
+def _show_facet(facet: Facet) -> FacetOut:
+    return {
+        "values": [{"value": value, "count": count} for value, count in facet.values],
+        "missing": facet.missing,
+        "min": facet.least,
+        "max": facet.greatest,
+    }
+
+
+def _show_plan(answer: Answer) -> ExplainOut:
+    plan = answer.plan
+    return {
+        "filter": as_json(answer.filter),
+        "plan": plan.way,
+        "rows": plan.rows,
+        "kept_rows": plan.kept_rows,
+        "products": plan.products,
+        "kept_products": plan.kept_products,
+        "candidates": plan.candidates,
+    }
