@@ -4,26 +4,23 @@
 
 Dicts are written out and not validated, since what fills them is ours and typed: after a run of the
 encoder the processor's caches are empty, and models, which look at every field, took twice as long.
+For the same reason what is there ten times an answer is written in few functions.
 """
 
 from collections.abc import Mapping
 
 from pydantic_core import to_json
 
-from service.api.answer_schemas import CategoryOut, DetectedOut
-from service.api.schemas import (
-    AnswerOut,
-    ExplainOut,
-    FacetOut,
-    ImageOut,
-    ProductOut,
-    ResultOut,
-)
+from service.api.answer_schemas import CategoryOut
+from service.api.schemas import AnswerOut, ExplainOut, FacetOut, ProductOut, ResultOut
 from service.core.filter_json import as_json
 from service.core.types import StoredProduct
-from service.pipeline.detecting import Detected, Narrowing
+from service.pipeline.detecting import Narrowing
 from service.pipeline.facets import Facet
 from service.pipeline.search import Answer, Found
+
+_PICTURES = "/v1/images/"
+"""Where pictures are served, each by its digest and so cacheable for ever."""
 
 
 def json_of(shown: Mapping[str, object]) -> bytes:
@@ -43,7 +40,7 @@ def show_answer(answer: Answer, *, explain: bool, with_product: bool) -> AnswerO
         },
         "match": answer.match,
         "detected": {
-            head: [_show_label(label) for label in labels]
+            head: [{"label": d.label, "probability": round(d.probability, 4)} for d in labels]
             for head, labels in answer.detected.items()
         },
         "category": _show_category(answer.narrowing) if answer.narrowing else None,
@@ -68,7 +65,7 @@ def show_product(stored: StoredProduct) -> ProductOut:
         "availability": product.availability,
         "url": product.url,
         "attributes": product.attributes,
-        "images": [_show_image(image_id) for image_id in stored.image_ids],
+        "images": [{"image_id": i, "url": _PICTURES + i} for i in stored.image_ids],
         "updated_at": stored.updated_at,
     }
 
@@ -80,24 +77,11 @@ def _show_result(found: Found, with_product: bool) -> ResultOut:
         "similarity": round(hit.similarity, 6),
         "confidence": None if sure is None else round(sure, 4),
         "image_id": hit.image_id,
-        "image_url": _image_url(hit.image_id),
+        "image_url": _PICTURES + hit.image_id,
         "matched_images": hit.matched_images,
         "duplicates": hit.duplicates,
         "product": show_product(found.stored) if with_product else None,
     }
-
-
-def _show_image(image_id: str) -> ImageOut:
-    return {"image_id": image_id, "url": _image_url(image_id)}
-
-
-def _image_url(image_id: str) -> str:
-    """Return where a picture is served, cacheable for ever since the id is its digest."""
-    return f"/v1/images/{image_id}"
-
-
-def _show_label(found: Detected) -> DetectedOut:
-    return {"label": found.label, "probability": round(found.probability, 4)}
 
 
 def _show_category(narrowing: Narrowing) -> CategoryOut:
