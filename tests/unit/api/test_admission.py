@@ -38,6 +38,7 @@ class Door:
         self.clock = Clock()
         self.queries, self.many = Load(clock=self.clock), Load(clock=self.clock)
         self.tickets: list[Ticket] = []
+        self.asked: list[asyncio.Task[list[dict[str, Any]]]] = []
         self.silent = False
         self.open, self.came = asyncio.Event(), asyncio.Event()
         serving: Any = SimpleNamespace(
@@ -69,6 +70,7 @@ class Door:
     async def let_in(self, method: str, path: str) -> "asyncio.Task[list[dict[str, Any]]]":
         self.came.clear()
         task = asyncio.create_task(self.ask(method, path))
+        self.asked.append(task)  # nobody else holds one that waits for ever
         await self.came.wait()
         return task
 
