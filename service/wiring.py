@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +22,7 @@ from service.adapters.sqlite_thumbnails import SqliteThumbnails
 from service.api.serving import Serving, Workers
 from service.caches import Caches, make_caches
 from service.core.cores import core_count
+from service.core.errors import StoreError
 from service.core.index_choice import BY_SIZE, BuildOn, IndexChoice
 from service.core.keys import text_tower_digest
 from service.core.receipts import NoRecords
@@ -186,6 +187,7 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
         live = LiveIndex(SnapshotFolder(settings.data_dir), store, encoder.manifest)
         live.refresh()
         stack.callback(live.close)
+        _read_ahead(store, live)
         if fetcher is None and (safe := make_url_fetcher(settings)):
             fetcher = stack.enter_context(safe)
         caches = make_caches(settings, stack)
@@ -218,6 +220,14 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
             results=ResultCache(caches.results),
             caches=caches.named,
         )
+
+
+def _read_ahead(store: SqliteStore, live: LiveIndex) -> None:
+    """Read every product, if all can be kept, so that the first visitors wait for none."""
+    view = live.served
+    if view is not None and view.products <= _KEPT_PRODUCTS:
+        with suppress(StoreError):  # which the index tells of, and recovers from
+            store.get_many([*dict.fromkeys(view.product_ids)])
 
 
 def _threads(stack: ExitStack, name: str, count: int) -> Threads:

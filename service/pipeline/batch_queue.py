@@ -29,6 +29,7 @@ class Job:
         taken: How many of them a run has, or had.
         seen: What became of each by its place, as far as runs have ended.
         failure: Why none of it is of use any more.
+        woken: Set at the end; None while nobody waits for that, as whoever leads a run does not.
     """
 
     pixels: Pixels
@@ -37,7 +38,7 @@ class Job:
     taken: int = 0
     seen: dict[int, Seen | VitrineError] = field(default_factory=dict)
     failure: VitrineError | None = None
-    woken: Event = field(default_factory=Event)
+    woken: Event | None = None
 
     @property
     def rest(self) -> int:
@@ -48,6 +49,11 @@ class Job:
     def done(self) -> bool:
         """Whether there is nothing more to wait for."""
         return self.failure is not None or len(self.seen) == len(self.pixels)
+
+    def wake(self) -> None:
+        """Tell the caller that there is nothing more to wait for."""
+        if self.woken is not None:
+            self.woken.set()
 
 
 @dataclass(frozen=True, slots=True)

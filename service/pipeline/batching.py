@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,9 +116,13 @@ class Batcher:
 
     def _wait_for(self, job: Job) -> None:
         """Wait until a job is done; give up where that takes too long."""
+        with self._lock:
+            if job.done:
+                return
+            woken = job.woken = Event()
         failure: VitrineError | None = None
         while failure is None:
-            if job.woken.wait(job.terms.timeout):
+            if woken.wait(job.terms.timeout):
                 return
             failure = job.terms.failure()
         with self._lock:
@@ -144,16 +148,16 @@ class Batcher:
             self._running -= run.lanes - (following is not None)
         for part in run.parts:
             if part.job.done:
-                part.job.woken.set()
+                part.job.wake()
         return following
 
     def _run_of(self, job: Job) -> "_Run":
         """Make up a run, empty if nobody waits for it; let other lanes go on with the rest."""
         for useless in self._queue.drop_useless():
-            useless.woken.set()
+            useless.wake()
         job.failure = job.terms.failure()
         if job.failure is not None:
-            job.woken.set()
+            job.wake()
             return _Run(job.encoder, [])
         free = self._lanes - self._running + 1
         pictures = job.rest + self._queue.pictures

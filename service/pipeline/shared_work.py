@@ -19,10 +19,12 @@ _T = TypeVar("_T")
 
 
 class _Work(Generic[_T]):
+    """What one is at; `done` is set at the end, and None while nobody else wants it."""
+
     __slots__ = ("done", "outcome")
 
     def __init__(self) -> None:
-        self.done = Event()
+        self.done: Event | None = None
         self.outcome: _T | VitrineError | None = None
 
 
@@ -73,6 +75,8 @@ class SharedWork(Generic[_T]):
         """Return who is at what already; all else is the caller's to do, and to land."""
         with self._lock:
             others = {key: self._work[key] for key in keys if key in self._work}
+            for work in others.values():
+                work.done = work.done or Event()
             self._work |= {key: _Work[_T]() for key in keys if key not in others}
         return others
 
@@ -80,8 +84,9 @@ class SharedWork(Generic[_T]):
         """Tell those who wait what came of it; None, or an error of one's own, is nothing."""
         with self._lock:
             work = self._work.pop(key)
-        work.outcome = None if isinstance(outcome, OWN) else outcome
-        work.done.set()
+            work.outcome = None if isinstance(outcome, OWN) else outcome
+        if work.done is not None:
+            work.done.set()
 
     def wait(self, work: _Work[_T], terms: Terms) -> _T | VitrineError | None:
         """Return what came of another's work; None where it must be done anew.
@@ -90,6 +95,7 @@ class SharedWork(Generic[_T]):
             DeadlineExceededError: It took too long.
             AbandonedError: Nobody waits for it any more.
         """
-        work.done.wait(terms.timeout)
+        if work.done is not None:
+            work.done.wait(terms.timeout)
         terms.check()
         return work.outcome
