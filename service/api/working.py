@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import closing, suppress
 from dataclasses import replace
 from threading import Event
 from typing import TypeVar
@@ -20,7 +21,12 @@ from fastapi import Request
 from starlette.types import Receive
 
 from service.api.serving import Workers
-from service.core.errors import AbandonedError, DeadlineExceededError, InvalidQueryError
+from service.core.errors import (
+    AbandonedError,
+    DeadlineExceededError,
+    InvalidQueryError,
+    VitrineError,
+)
 from service.core.tiers import Wanted
 from service.pipeline.load import Ticket
 from service.pipeline.terms import Terms
@@ -66,18 +72,21 @@ async def worked(
     """
     ticket: Ticket = request.state.ticket
     gone = Event()
-    with ticket.working():
-        future = asyncio.get_running_loop().run_in_executor(
-            workers.threads, call, replace(terms, gone=gone)
-        )
+    told = replace(terms, gone=gone)
+    wait = _Wait(request.receive, terms)
+    with ticket.working(), closing(wait):
+        # The thread wants the interpreter from here on: there is little left to do but to wait.
+        work = workers.threads.submit(call, told)
+        work.add_done_callback(wait.end_from_thread)
         try:
-            await _waited_for(future, request.receive, terms)
+            await wait.ended
+            if not work.done():
+                raise wait.failure()
+            return work.result()
         finally:
-            if not future.done():
+            if not work.done():
                 gone.set()
-                future.add_done_callback(_unheard)
-                future.cancel()
-        return future.result()
+                work.cancel()
 
 
 async def begun(workers: Executor, terms: Terms, call: Callable[[Terms], _T]) -> _T:
@@ -94,32 +103,50 @@ async def begun(workers: Executor, terms: Terms, call: Callable[[Terms], _T]) ->
     return await future
 
 
-async def _waited_for(future: "asyncio.Future[_T]", receive: Receive, terms: Terms) -> None:
-    """Return once there is a result; raises as `worked`."""
-    await asyncio.wait([future], timeout=min(_WATCH_AFTER_SECONDS, terms.seconds_left))
-    if future.done():
-        return
-    hung_up = asyncio.ensure_future(_disconnected(receive))
-    try:
-        await asyncio.wait(
-            (future, hung_up), timeout=terms.timeout, return_when=asyncio.FIRST_COMPLETED
-        )
-    finally:
-        hung_up.cancel()
-    if future.done():
-        return
-    if hung_up.done() and not hung_up.cancelled():
-        raise AbandonedError("the caller hung up")
-    terms.check()
-    raise DeadlineExceededError("the answer was not there in time")
+class _Wait:
+    """Ends with the work, the time, or the caller's patience, whichever comes first.
+
+    Attributes:
+        ended: Done when any of them has; one future, since each more is a round of the loop.
+    """
+
+    def __init__(self, receive: Receive, terms: Terms) -> None:
+        self._receive = receive
+        self._terms = terms
+        self._loop = asyncio.get_running_loop()
+        self.ended = self._loop.create_future()
+        self._hung_up: asyncio.Task[None] | None = None
+        self._timers = [self._loop.call_later(_WATCH_AFTER_SECONDS, self._watch)]
+        if (seconds := terms.timeout) is not None:
+            self._timers.append(self._loop.call_later(seconds, self._end))
+
+    def end_from_thread(self, _: object) -> None:
+        """End it; whoever asked may be gone by now, and the loop too."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._end)
+
+    def failure(self) -> VitrineError:
+        """Return why it ended without the work."""
+        if self._hung_up is not None and self._hung_up.done():
+            return AbandonedError("the caller hung up")
+        return self._terms.failure() or DeadlineExceededError("the answer was not there in time")
+
+    def close(self) -> None:
+        """Wait no longer."""
+        for timer in self._timers:
+            timer.cancel()
+        if self._hung_up is not None:
+            self._hung_up.cancel()
+
+    def _watch(self) -> None:
+        self._hung_up = self._loop.create_task(_disconnected(self._receive))
+        self._hung_up.add_done_callback(self._end)
+
+    def _end(self, _: object = None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _unheard(future: "asyncio.Future[_T]") -> None:
-    """Look at what became of work that nobody waits for, since asyncio logs what nobody does."""
-    if not future.cancelled():
-        future.exception()
