@@ -57,6 +57,8 @@ def create_app(
         docs_url=None,  # those of FastAPI are made of files of other hosts
         redoc_url=None,
     )
+    _add_routes(app, serving, metrics, max_body_bytes)
+    # Of what stands before the routes, the last to be added is the first that a request comes to.
     app.add_middleware(
         BodyLimit,
         usual=max_body_bytes,
@@ -79,23 +81,19 @@ def create_app(
         app.add_middleware(Authenticate, keys=keys)
     app.add_middleware(Observe, metrics=metrics)
     install_error_handlers(app)
-    _add_routes(app, serving, metrics, max_body_bytes, max_batch_bytes)
     add_pages(app)
     return app
 
 
-def _add_routes(
-    app: FastAPI, serving: Serving, metrics: Metrics, max_body_bytes: int, max_batch_bytes: int
-) -> None:
+def _add_routes(app: FastAPI, serving: Serving, metrics: Metrics, max_body_bytes: int) -> None:
     """Add what is served, in the order in which an address is looked up."""
     answering = Answering(serving, metrics)
     search = make_search(answering, max_body_bytes)
-    app.router.routes.append(PlainRoute(SEARCH_PATH, search, max_body_bytes))
-    app.include_router(make_search_routes(search, max_body_bytes))
-    app.include_router(make_batch_routes(answering, max_batch_bytes))
-    app.include_router(make_embedding_routes(serving, max_batch_bytes))
-    # Before the products', whose ids may have slashes.
-    app.include_router(make_similar_routes(answering))
+    app.add_middleware(PlainRoute, path=SEARCH_PATH, endpoint=search)
+    app.include_router(make_search_routes(search))
+    app.include_router(make_batch_routes(answering))
+    app.include_router(make_embedding_routes(serving))
+    app.include_router(make_similar_routes(answering))  # products' ids may have slashes
     app.include_router(make_product_routes(serving, metrics, max_body_bytes))
     app.include_router(make_event_routes(serving, metrics))
     app.include_router(make_picture_routes(serving))

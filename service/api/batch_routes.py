@@ -23,9 +23,9 @@ from service.core.errors import VitrineError
 BATCH_PATH = "/v1/search:batch"
 
 
-def make_batch_routes(answering: Answering, max_body_bytes: int) -> APIRouter:
+def make_batch_routes(answering: Answering) -> APIRouter:
     """Build the route."""
-    router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
+    router = APIRouter(prefix="/v1")
 
     @router.post(
         "/search:batch",

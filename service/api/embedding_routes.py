@@ -32,9 +32,9 @@ from service.pipeline.terms import Terms
 EMBEDDINGS_PATH = "/v1/embeddings"
 
 
-def make_embedding_routes(serving: Serving, max_body_bytes: int) -> APIRouter:
+def make_embedding_routes(serving: Serving) -> APIRouter:
     """Build the route."""
-    router = APIRouter(prefix="/v1", max_body_size=max_body_bytes)
+    router = APIRouter(prefix="/v1")
 
     @router.post(
         "/embeddings",

@@ -1,6 +1,6 @@
 """The one table from error to HTTP status, and problem+json (RFC 9457) for every failure."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -72,6 +72,7 @@ _NAMES_FILES: dict[type[errors.VitrineError], str] = {
     errors.BundleError: "the model bundle cannot be used; the service's log says why",
     errors.EncoderError: "the model failed on the picture; the service's log says why",
 }
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 _MAX_LISTED = 10
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _log = structlog.get_logger()
@@ -123,12 +124,14 @@ def _body(request: Request, status: HTTPStatus, code: str, detail: str) -> Probl
 
 def install_error_handlers(app: FastAPI) -> None:
     """Make every failure of the app a problem+json answer."""
-    app.add_exception_handler(errors.VitrineError, _on_vitrine_error)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(ClientDisconnect, _on_client_gone)
-    app.add_exception_handler(errors.AbandonedError, _on_client_gone)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _on_unexpected_error)
+
+
+def handler_of(exc: Exception) -> Handler | None:
+    """Return what answers an error; None of an unexpected one, which Starlette hands on."""
+    return next((_HANDLERS[kind] for kind in type(exc).__mro__ if kind in _HANDLERS), None)
 
 
 async def _on_vitrine_error(request: Request, exc: Exception) -> JSONResponse:
@@ -189,3 +192,12 @@ async def _on_unexpected_error(request: Request, exc: Exception) -> JSONResponse
     # Starlette answers these outside of every middleware, `Observe` included.
     response.headers["X-Request-ID"] = request_id
     return response
+
+
+_HANDLERS: dict[type[Exception], Handler] = {
+    errors.VitrineError: _on_vitrine_error,
+    errors.AbandonedError: _on_client_gone,
+    RequestValidationError: _on_validation_error,
+    HTTPException: _on_http_error,
+    ClientDisconnect: _on_client_gone,
+}

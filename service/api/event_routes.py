@@ -25,7 +25,7 @@ MAX_EVENTS_BYTES = 1_000_000
 
 def make_event_routes(serving: Serving, metrics: Metrics) -> APIRouter:
     """Build the route."""
-    router = APIRouter(prefix="/v1", max_body_size=MAX_EVENTS_BYTES)
+    router = APIRouter(prefix="/v1")
 
     @router.post(
         "/events",

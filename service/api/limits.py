@@ -1,19 +1,23 @@
-"""How large a body may be; a larger one is refused at once."""
+"""How large a body may be; a larger one is refused at once.
+
+request -> says how long its body is? -> app | 413
+        -> does not? app, which reads as much as the limit -> 413
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.errors import problem
 
 
 class BodyLimit:
-    """Refuses a declared Content-Length beyond the limit, before anything is read.
+    """Refuses a declared Content-Length beyond the limit unread, and counts what is not declared.
 
-    FastAPI's own `max_body_size` counts what is read, but answers these in plain text. Pure ASGI;
-    stands inside `Observe`, which gives the request its id.
+    Pure ASGI; stands inside `Observe`, which gives the request its id.
     """
 
     def __init__(self, app: ASGIApp, usual: int, others: Mapping[str, int | None]) -> None:
@@ -27,7 +31,9 @@ class BodyLimit:
         limit = self._others.get(scope["path"], self._usual) if scope["type"] == "http" else None
         if limit is not None:
             declared = next((v for k, v in scope["headers"] if k == b"content-length"), b"")
-            if declared.isdigit() and int(declared) > limit:
+            if not declared.isdigit():
+                receive = _counted(receive, limit)
+            elif int(declared) > limit:
                 request = Request(scope)
                 detail = f"a body of {int(declared):,} bytes; at most {limit:,} fit"
                 status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -36,3 +42,18 @@ class BodyLimit:
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """Return what receives as much as the limit; beyond, it raises HTTPException."""
+    left = limit
+
+    async def receive_some() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return message
+
+    return receive_some

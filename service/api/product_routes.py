@@ -42,7 +42,7 @@ def make_product_routes(serving: Serving, metrics: Metrics, max_body_bytes: int)
     """Build the routes of products; a line of a bulk is bounded as a body is, a bulk is not."""
     router = APIRouter(prefix="/v1", tags=["products"])
     router.include_router(_reading(serving))
-    router.include_router(_writing(serving, max_body_bytes))
+    router.include_router(_writing(serving))
     bulk = Bulk(serving.writing, metrics, max_body_bytes)
 
     @router.post(
@@ -91,8 +91,8 @@ def _reading(serving: Serving) -> APIRouter:
     return router
 
 
-def _writing(serving: Serving, max_body_bytes: int) -> APIRouter:
-    router = APIRouter(max_body_size=max_body_bytes)
+def _writing(serving: Serving) -> APIRouter:
+    router = APIRouter()
 
     async def write(request: Request, read: Callable[[bytes], Operation]) -> Response:
         terms = terms_of(request, "best")

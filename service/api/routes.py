@@ -57,11 +57,9 @@ def make_search(
     return search
 
 
-def make_search_routes(
-    search: Callable[[Request], Awaitable[Response]], max_body_bytes: int
-) -> APIRouter:
+def make_search_routes(search: Callable[[Request], Awaitable[Response]]) -> APIRouter:
     """Build the route that describes searching; `PlainRoute` stands in front of it."""
-    router = APIRouter(max_body_size=max_body_bytes)
+    router = APIRouter()
     router.post(
         SEARCH_PATH,
         summary="Find the products that look most like a picture, or like what is asked",

@@ -6,7 +6,9 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.api.app import create_app
+from service.api.event_routes import MAX_EVENTS_BYTES
 from service.core.keys import bundle_digest
 from service.core.manifest import BundleManifest
 from service.settings import DEFAULT_BUNDLE, Settings
@@ -90,6 +93,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread(client: httpx.Client
         ("POST", "/v1/search", "application/json", b'{"image_base64": "'),
         ("POST", "/v1/search:batch", "application/json", b'{"queries": [{"image_base64": "'),
         ("POST", "/v1/embeddings", "application/json", b'{"input": "'),
+        ("POST", "/v1/events", "application/json", b'{"id": "'),
         ("PUT", "/v1/products/large", "application/json", b'{"title": "'),
         ("PATCH", "/v1/products/large", "application/json", b'{"title": "'),
         (
@@ -99,12 +103,13 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread(client: httpx.Client
             b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n',
         ),
     ],
-    ids=["search", "batch", "embeddings", "put", "patch", "multipart"],
+    ids=["search", "batch", "embeddings", "events", "put", "patch", "multipart"],
 )
 def test_a_body_that_does_not_say_and_is_too_large(
     client: httpx.Client, method: str, path: str, kind: str, start: bytes
 ):
-    most = MAX_MANY if path in ("/v1/search:batch", "/v1/embeddings") else MAX_BODY
+    many = dict.fromkeys(("/v1/search:batch", "/v1/embeddings"), MAX_MANY)
+    most = ({"/v1/events": MAX_EVENTS_BYTES} | many).get(path, MAX_BODY)
 
     def chunks() -> Iterator[bytes]:
         yield start
@@ -403,3 +408,16 @@ def test_what_nobody_expected_is_a_problem_without_details(shop: Shop):
         problem = check(answer, 500, "internal", "the log has it")
         assert problem["request_id"] == "look-here"
         assert "secret" not in answer.text
+
+
+def test_a_search_that_fails_unexpectedly_is_such_a_problem_too(shop: Shop):
+    with serving(Settings(data_dir=shop.data_dir)) as parts, ThreadPoolExecutor(1) as threads:
+        threads.shutdown()
+        searchers = replace(parts.searchers, threads=threads)
+        app = create_app(replace(parts, searchers=searchers), max_image_bytes=len(PICTURE))
+        client = TestClient(app, raise_server_exceptions=False)
+        answer = client.post("/v1/search", files={"file": PICTURE})
+
+        check(answer, 500, "internal", "the log has it")
+        counted = 'vitrine_requests_total{method="POST",route="/v1/search",status="500"} 1.0'
+        assert counted in client.get("/metrics").text
