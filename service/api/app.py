@@ -1,6 +1,7 @@
 """The application: parts in, a FastAPI app out."""
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from service import __version__
 from service.api.admission import Admit
@@ -25,6 +26,9 @@ from service.api.serving import Serving
 from service.api.similar_routes import make_similar_routes
 from service.core.access import Keyring
 from service.core.rates import Buckets
+
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""What is measured is in `metrics`; FastAPI would look for a provider of each in every request."""
 
 
 def create_app(
@@ -56,6 +60,7 @@ def create_app(
         summary="Visual product search: what do we sell that looks like this picture?",
         docs_url=None,  # those of FastAPI are made of files of other hosts
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
     )
     _add_routes(app, serving, metrics, max_body_bytes)
     # Of what stands before the routes, the last to be added is the first that a request comes to.
