@@ -15,6 +15,7 @@ from service.core.types import Seen
 from service.pipeline.chain import Chain
 
 _VERSION = b"\x02"
+_FLOAT = np.dtype("<f4")
 
 
 class EmbeddingCache:
@@ -48,14 +49,14 @@ class EmbeddingCache:
     def set(self, image_id: str, seen: Seen, tier: str = "") -> None:
         """Keep everywhere what a tier saw."""
         parts = [seen.vector, *(seen.heads[head.name] for head in self._heads)]
-        value = _VERSION + np.concatenate(parts).astype("<f4").tobytes()
+        value = b"".join([_VERSION, *(part.astype(_FLOAT, copy=False).tobytes() for part in parts)])
         self._chain.set(embedding_key(image_id, self._bundle_digest, tier), value)
 
     def _sound(self, key: str, value: bytes) -> bool:
         return len(value) == self._length and value[:1] == _VERSION
 
     def _read(self, value: bytes) -> Seen:
-        numbers = np.frombuffer(value, dtype="<f4", offset=1)
+        numbers = np.frombuffer(value, dtype=_FLOAT, offset=1)
         vector, *heads = np.split(numbers, self._ends[:-1])
         named = zip(self._heads, heads, strict=True)
         return Seen(vector, {head.name: values for head, values in named})
