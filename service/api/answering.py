@@ -16,7 +16,6 @@ from functools import partial
 
 from fastapi import Request, Response
 
-from service.api.metrics import Metrics
 from service.api.queries import AskedQuery
 from service.api.schemas import AnsweredOut
 from service.api.serving import Serving
@@ -68,11 +67,13 @@ class _Asked:
 
 
 class Answering:
-    """Answers what is asked; used on the event loop."""
+    """Answers what is asked; used on the event loop.
 
-    def __init__(self, serving: Serving, metrics: Metrics) -> None:
+    Answers are noted in `request.state.answers`, where `Observe` counts them once they are sent.
+    """
+
+    def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._metrics = metrics
         self._results = serving.results
         self._recent = serving.search.embedder.looking.recent
         self._keys = ResultKeys(serving.search)
@@ -90,7 +91,7 @@ class Answering:
             told = replace(joined, timings={"joined": _since(start)}, tier=None)
         else:
             told = await self._flights.lead(asked.key, lambda: self._led(request, asked, terms))
-        self._metrics.count_answer(told)
+        request.state.answers = [told]
         return told
 
     async def answers(
@@ -100,9 +101,7 @@ class Answering:
         asked = [self._asked(query) for query in queries]
         find = partial(self._found, asked)
         outcomes = await worked(request, self._serving.batchers, terms, find)
-        for outcome in outcomes:
-            if isinstance(outcome, Told):
-                self._metrics.count_answer(outcome)
+        request.state.answers = [each for each in outcomes if isinstance(each, Told)]
         return outcomes
 
     async def _led(self, request: Request, asked: _Asked, terms: Terms) -> Told:

@@ -92,7 +92,7 @@ def create_app(
 
 def _add_routes(app: FastAPI, serving: Serving, metrics: Metrics, max_body_bytes: int) -> None:
     """Add what is served, in the order in which an address is looked up."""
-    answering = Answering(serving, metrics)
+    answering = Answering(serving)
     search = make_search(answering, max_body_bytes)
     app.add_middleware(PlainRoute, path=SEARCH_PATH, endpoint=search)
     app.include_router(make_search_routes(search))

@@ -1,4 +1,4 @@
-"""Around every request: an id for it, and its count and duration."""
+"""Around every request: an id for it, and its count and duration, with those of its answers."""
 
 import os
 import re
@@ -44,6 +44,8 @@ class Observe:
             route: str = getattr(found, "path_format", getattr(found, "path", mounted))
             seconds = time.perf_counter() - start
             self._metrics.count_request(scope["method"], route, status, seconds)
+            for answer in scope["state"].get("answers", ()):
+                self._metrics.count_answer(answer)
 
 
 def _request_id(scope: Scope) -> str:

@@ -34,7 +34,7 @@ def shop() -> Shop:
 
 def answering(shop: Shop, kept: FakeCache) -> Answering:
     serving: Any = SimpleNamespace(search=shop.search, results=ResultCache([kept]))
-    return Answering(serving, metrics=None)  # type: ignore[arg-type]
+    return Answering(serving)
 
 
 def told(shop: Shop, kept: FakeCache, **changed: Any) -> Told:
@@ -76,18 +76,19 @@ def test_an_answer_during_which_something_was_written_is_not_kept(shop: Shop) ->
 
 
 def test_a_herd_asks_once_for_what_is_kept_far_away_and_no_thread_searches(shop: Shop) -> None:
-    kept, far, counted = FakeCache(), FakeCache(), []
+    kept, far = FakeCache(), FakeCache()
+    requests: list[Any] = [SimpleNamespace(state=SimpleNamespace()) for _ in range(200)]
     shown = told(shop, far)
     serving: Any = SimpleNamespace(search=shop.search, results=ResultCache([kept, far]))
-    made = Answering(serving, SimpleNamespace(count_answer=counted.append))  # type: ignore[arg-type]
+    made = Answering(serving)
 
     async def herd() -> list[Told]:
-        return await asyncio.gather(*(made.answer(None, ASKED, PATIENT) for _ in range(200)))  # type: ignore[arg-type]
+        return await asyncio.gather(*(made.answer(each, ASKED, PATIENT) for each in requests))
 
     answers = asyncio.run(herd())
     assert {answer.result for answer in answers} == {shown.result}
     assert Counter(next(iter(answer.timings)) for answer in answers) == {"cached": 1, "joined": 199}
-    assert len(counted) == 200
+    assert [each.state.answers for each in requests] == [[answer] for answer in answers]
     assert far.counts == CacheCounts(hits=1, misses=0)
 
 
@@ -97,5 +98,5 @@ def test_without_an_index_there_is_no_key_and_the_search_says_why(shop: Shop) ->
 
 def test_nothing_is_asked_of_a_cache_that_keeps_nothing(shop: Shop) -> None:
     serving: Any = SimpleNamespace(search=shop.search, results=ResultCache())
-    made = Answering(serving, metrics=None)  # type: ignore[arg-type]
+    made = Answering(serving)
     assert made._asked(ASKED).moment is None
