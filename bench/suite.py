@@ -14,6 +14,7 @@ from bench import (
     reindex,
     serving,
     serving_table,
+    steps,
 )
 from bench.plan import Bench
 
@@ -46,4 +47,5 @@ BENCHES: Mapping[str, Bench] = {
         ),
         redis_outage.figures,
     ),
+    "steps": Bench(steps.measure, steps.figures),
 }
