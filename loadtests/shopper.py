@@ -3,6 +3,8 @@
 Choices + what came back so far -> Shopper.next -> Ask -> its check -> what is asked next
 """
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,19 +16,29 @@ from loadtests.ledger import Ledger
 from loadtests.workload import Choices, Query, Workload
 
 LIMIT = 10
+_SOON_SECONDS = 2.0
+"""After which a visitor sends a picture rather than crop the last: of whoever comes back after a
+rest, it may have made room for those of others."""
 _FACETS = ("brand", "price")
 _NO_PICTURE = b"id,title\n1,this is a catalogue, not a picture\n"
 _WORDS = ("red sunglasses", "striped shirt", "blue sneakers", "leather handbag", "wooden chair")
 
 
 class Shopper:
-    """One visitor; the same seed asks the same, as far as the answers are the same."""
+    """One visitor; the same seed asks the same, as far as the answers are the same, and as soon."""
 
-    def __init__(self, workload: Workload, ledger: Ledger, seed: int) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        ledger: Ledger,
+        seed: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._choices = Choices(workload, seed)
         self._ledger = ledger
         self.keeper = Keeper(self._choices, ledger, self._held)
-        self._last_image_id: str | None = None
+        self._last_image_id, self._sent_at = "", -math.inf
         # Of a hundred requests; shares of a shop's traffic, of which most only look.
         self._mix: Mapping[Callable[[], Ask], int] = {
             self.search: 28,
@@ -67,7 +79,7 @@ class Shopper:
 
     def crop(self) -> Ask:
         """Search by a part of the picture that was sent last, without sending it again."""
-        if self._last_image_id is None:
+        if self._clock() - self._sent_at > _SOON_SECONDS:
             return self.search()
         image_id = self._last_image_id
         left, top = (self._choices.random.uniform(0, 0.3) for _ in range(2))
@@ -177,7 +189,7 @@ class Shopper:
         def check(found: Found) -> None:
             checks.check_picture(found, data)
             _check_known(found, query)
-            self._last_image_id = found.answer["image_id"]
+            self._last_image_id, self._sent_at = found.answer["image_id"], self._clock()
 
         return check
 

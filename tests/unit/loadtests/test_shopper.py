@@ -130,6 +130,18 @@ def test_a_search_that_is_not_as_it_should_be(
         )
 
 
+def test_a_picture_is_cropped_soon_after_it_was_sent_or_is_sent_again(workload: Workload) -> None:
+    now = [100.0]
+    shopper = Shopper(workload, Ledger(), seed=0, clock=lambda: now[0])
+    assert shopper.crop().name == "search, multipart"
+    ask = shopper.search_base64()
+    digest = sha256(base64.b64decode(json.loads(ask.body)["image_base64"])).hexdigest()
+    ask.check(_json(json.loads(_found(IDS[:LIMIT]).body) | {"image_id": digest}))
+    assert shopper.crop().name == "search, crop"
+    now[0] += 3
+    assert shopper.crop().name == "search, multipart"
+
+
 def test_a_filter_is_held_to_what_the_catalogue_has(workload: Workload) -> None:
     ask = Shopper(workload, Ledger(), seed=0).narrow()
     sent = json.loads(ask.body)
