@@ -2,9 +2,8 @@
 
     shop -> the service's parts, in this process -> encode, a step, the step again -> medians
 
-A run of the encoder reads all its weights, and leaves the processor's caches empty of everything
-else. So the steps of a lone search, each of which comes once between two runs, cost what they touch
-more than what they compute; under load, and in a loop that times them, they are found there still.
+A run of the encoder reads all its weights, which push out of the processor's caches what else was
+there. Each step of a lone search comes once between two runs, never as quick as a loop tells.
 """
 
 import statistics

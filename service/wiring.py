@@ -187,7 +187,6 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
         live = LiveIndex(SnapshotFolder(settings.data_dir), store, encoder.manifest)
         live.refresh()
         stack.callback(live.close)
-        _read_ahead(store, live)
         if fetcher is None and (safe := make_url_fetcher(settings)):
             fetcher = stack.enter_context(safe)
         caches = make_caches(settings, stack)
@@ -222,12 +221,15 @@ def serving(settings: Settings, *, fetcher: ImageFetcher | None = None) -> Itera
         )
 
 
-def _read_ahead(store: SqliteStore, live: LiveIndex) -> None:
-    """Read every product, if all can be kept, so that the first visitors wait for none."""
-    view = live.served
+def read_ahead(parts: Serving) -> None:
+    """Read every product, if all can be kept, so that the first visitors wait for none.
+
+    For a process that goes on: whoever asks once would read all of them for ten.
+    """
+    view = parts.live.served
     if view is not None and view.products <= _KEPT_PRODUCTS:
         with suppress(StoreError):  # which the index tells of, and recovers from
-            store.get_many([*dict.fromkeys(view.product_ids)])
+            parts.store.get_many([*dict.fromkeys(view.product_ids)])
 
 
 def _threads(stack: ExitStack, name: str, count: int) -> Threads:

@@ -3,8 +3,8 @@
     Answer | StoredProduct -> dicts of the declared keys -> JSON
 
 Dicts are written out and not validated, since what fills them is ours and typed: after a run of the
-encoder the processor's caches are empty, and models, which look at every field, took twice as long.
-For the same reason what is there ten times an answer is written in few functions.
+encoder little is left in the processor's caches, and models come to more code for every field. For
+the same reason what is there ten times an answer is written in few functions.
 """
 
 from collections.abc import Mapping

@@ -19,7 +19,7 @@ from service.core.access import Keyring
 from service.core.rates import Buckets
 from service.doors import make_keyring, rate_limiting
 from service.settings import Settings
-from service.wiring import compacting_beside, serving
+from service.wiring import compacting_beside, read_ahead, serving
 
 _SWITCH_SECONDS = 0.001
 """After which a thread that wants the interpreter is let: in Python's own 5 ms an encoder would
@@ -60,6 +60,7 @@ def run_server(settings: Settings) -> None:
         rate_limiting(settings) as buckets,
         compacting_beside(settings, parts.live),
     ):
+        read_ahead(parts)
         gc.freeze()  # what is loaded by now stays, and need not be looked through again and again
         gc.set_threshold(_ALLOCATIONS)
         parts.live.watch(settings.index_poll_seconds)

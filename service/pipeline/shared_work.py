@@ -95,7 +95,7 @@ class SharedWork(Generic[_T]):
             DeadlineExceededError: It took too long.
             AbandonedError: Nobody waits for it any more.
         """
-        if work.done is not None:
-            work.done.wait(terms.timeout)
+        assert work.done is not None  # `claim` made it, for whoever wants another's work
+        work.done.wait(terms.timeout)
         terms.check()
         return work.outcome
